@@ -1,0 +1,1 @@
+"""fastscratch: small models on a CPU, fast."""
