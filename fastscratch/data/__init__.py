@@ -1,0 +1,1 @@
+"""Data: files, data sets, synthetic samples, splits and loaders."""
