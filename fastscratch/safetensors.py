@@ -6,6 +6,7 @@ at https://huggingface.co/docs/safetensors.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from io import BufferedReader
@@ -275,9 +276,9 @@ def _parse_entry(name: str, fields: Any, path: StrPath) -> _Entry:
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise SafetensorsError(path, f"tensor {name!r}: offsets {_shown(offsets)} are not valid")
     dtype, span = _DTYPES[code], offsets[1] - offsets[0]
-    if _product(max(size, 1) for size in shape) * dtype.itemsize > _MAX_BYTES:
+    if math.prod(max(size, 1) for size in shape) * dtype.itemsize > _MAX_BYTES:
         raise SafetensorsError(path, f"tensor {name!r}: shape {_shown(shape)} is too large")
-    if _product(shape) * dtype.itemsize != span:
+    if math.prod(shape) * dtype.itemsize != span:
         raise SafetensorsError(
             path, f"tensor {name!r}: {code} of shape {_shown(shape)} does not fill {span} bytes"
         )
@@ -313,13 +314,6 @@ def _read_array(file: BufferedReader, entry: _Entry, path: StrPath) -> np.ndarra
 def _are_sizes(value: Any) -> bool:
     """Whether the value is a list of non-negative integers (True is none)."""
     return isinstance(value, list) and all(type(v) is int and 0 <= v <= _MAX_BYTES for v in value)
-
-
-def _product(sizes: Any) -> int:
-    result = 1
-    for size in sizes:
-        result *= size
-    return result
 
 
 def _shown(value: Any) -> str:
