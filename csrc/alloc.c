@@ -1,0 +1,163 @@
+/* A caching allocator: freed blocks wait, by size class, for the next request of their class.
+ *
+ * A fresh page costs a page fault (about 80 us per MB); a training step asks for the same sizes again and again, so after
+ * the first one it faults no more. Blocks are aligned to 64 bytes; classes are four to the power of two, so at most a
+ * quarter of a block is slack. Idle blocks are kept up to a cap, beyond which they go back to the system. Any thread may
+ * free any block. Sanitizer builds (FS_NO_CACHE) pass every request to malloc, so that a stray access is seen.
+ */
+#include "fastscratch.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) && !defined(FS_NO_CACHE)
+#define FS_NO_CACHE
+#endif
+
+enum { ALIGN = 64, STEPS = 4, CLASSES = 48 * STEPS };
+
+/* Sits in the ALIGN bytes before what the caller sees. */
+typedef struct header {
+    struct header *next; /* in the list of idle blocks */
+    void *raw;           /* what malloc returned */
+    size_t bytes;        /* the class's size */
+    int class_index;
+} header;
+
+static header *idle[CLASSES];
+static struct fs_memory stats = {0, 0, 0, 0, 0, (size_t)1 << 30};
+static atomic_flag locked = ATOMIC_FLAG_INIT;
+
+static void lock(void) {
+    while (atomic_flag_test_and_set_explicit(&locked, memory_order_acquire)) {
+    }
+}
+static void unlock(void) { atomic_flag_clear_explicit(&locked, memory_order_release); }
+
+void fs_alloc_init(void) {
+#if !defined(_WIN32)
+    static atomic_flag done = ATOMIC_FLAG_INIT;
+    /* Hold the lock over a fork, so that the child never inherits it half-way through a change. */
+    if (!atomic_flag_test_and_set(&done)) pthread_atfork(lock, unlock, unlock);
+#endif
+}
+
+/* The smallest class that holds `bytes`; its size in *size. -1 when no class does. */
+static int class_of(size_t bytes, size_t *size) {
+    size_t base = 256;
+    int index = 0;
+    while (index < CLASSES) {
+        for (int step = 0; step < STEPS; step++, index++) {
+            const size_t s = base + base / STEPS * (size_t)step;
+            if (bytes <= s) {
+                *size = s;
+                return index;
+            }
+        }
+        if (base > SIZE_MAX / 4) return -1;
+        base *= 2;
+    }
+    return -1;
+}
+
+static void *fresh(size_t bytes, int index) {
+    char *raw = malloc(bytes + 2 * ALIGN);
+    if (!raw) return NULL;
+    char *user = (char *)(((uintptr_t)raw + 2 * ALIGN - 1) / ALIGN * ALIGN);
+    header *h = (header *)(void *)(user - ALIGN);
+    h->next = NULL;
+    h->raw = raw;
+    h->bytes = bytes;
+    h->class_index = index;
+    return user;
+}
+
+static void count_use(size_t bytes) {
+    stats.used += bytes;
+    if (stats.used > stats.peak) stats.peak = stats.used;
+}
+
+void *fs_alloc(size_t bytes) {
+    size_t size = 0;
+    const int index = class_of(bytes, &size);
+    if (index < 0) return NULL;
+#ifdef FS_NO_CACHE
+    size = bytes;
+#endif
+    lock();
+    header *h = idle[index];
+    if (h) {
+        idle[index] = h->next;
+        stats.cached -= h->bytes;
+        stats.hits++;
+        count_use(h->bytes);
+        unlock();
+        return (char *)h + ALIGN;
+    }
+    stats.misses++;
+    unlock();
+    void *p = fresh(size, index);
+    if (!p) {
+        fs_empty_cache(); /* idle blocks of other sizes may be what is missing */
+        p = fresh(size, index);
+        if (!p) return NULL;
+    }
+    lock();
+    count_use(size);
+    unlock();
+    return p;
+}
+
+void fs_free(void *p) {
+    if (!p) return;
+    header *h = (header *)(void *)((char *)p - ALIGN);
+    lock();
+    stats.used -= h->bytes;
+#ifndef FS_NO_CACHE
+    if (stats.cached + h->bytes <= stats.cap) {
+        stats.cached += h->bytes;
+        h->next = idle[h->class_index];
+        idle[h->class_index] = h;
+        unlock();
+        return;
+    }
+#endif
+    unlock();
+    free(h->raw);
+}
+
+void fs_empty_cache(void) {
+    lock();
+    for (int i = 0; i < CLASSES; i++) {
+        while (idle[i]) {
+            header *h = idle[i];
+            idle[i] = h->next;
+            stats.cached -= h->bytes;
+            free(h->raw);
+        }
+    }
+    unlock();
+}
+
+void fs_set_cache_cap(size_t bytes) {
+    lock();
+    stats.cap = bytes;
+    unlock();
+}
+
+struct fs_memory fs_memory_stats(void) {
+    lock();
+    const struct fs_memory copy = stats;
+    unlock();
+    return copy;
+}
+
+void fs_reset_peak(void) {
+    lock();
+    stats.peak = stats.used;
+    unlock();
+}

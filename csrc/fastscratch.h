@@ -1,0 +1,59 @@
+/* fastscratch: every public prototype of the kernels.
+ *
+ * Conventions. Outputs first, const inputs, then sizes (ptrdiff_t), then parameters; row-major (C order) unless a stride
+ * says otherwise; outputs never alias inputs unless a comment says they may. T is float for _f32 and double for _f64.
+ * Letters: N C H W for images, K output channels, R S filter, m n k and lda for matrices, B T D for sequences.
+ * Functions return FS_OK or an error code; no kernel prints, exits or keeps state. eps below is the type's unit roundoff.
+ */
+#ifndef FASTSCRATCH_H
+#define FASTSCRATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FS_OK = 0, FS_ENOMEM = 1, FS_EINVAL = 2, FS_EINDEX = 3, FS_EDOMAIN = 4 };
+
+/* ---- dispatch.c: instruction sets, in the order of preference ---- */
+enum { FS_BASELINE = 0, FS_NEON = 1, FS_AVX2 = 2, FS_AVX512 = 3, FS_ISA_COUNT = 4 };
+int fs_isa_available(int isa); /* compiled in, and run by this processor and operating system */
+int fs_isa_best(void);
+int fs_isa_get(void);
+int fs_isa_set(int isa); /* FS_EINVAL if not available; not to be called while kernels run */
+
+/* ---- threads.c ---- */
+typedef void (*fs_chunk_fn)(ptrdiff_t chunk, void *ctx);
+/* Calls fn(0..chunks-1, ctx), each once, on up to fs_get_num_threads() threads. Kernels cut their work into chunks by its
+ * shape alone, so that a result has the same bits whatever the number of threads. */
+void fs_parallel_for(ptrdiff_t chunks, fs_chunk_fn fn, void *ctx);
+void fs_set_num_threads(int n);
+int fs_get_num_threads(void); /* min(set, omp_get_max_threads()), 1 after a fork */
+int fs_has_openmp(void);
+void fs_threads_init(void);
+
+/* ---- alloc.c: caching allocator, 64-byte aligned, thread-safe ---- */
+struct fs_memory {
+    size_t used, cached, peak; /* bytes handed out, bytes idle, the most ever handed out */
+    size_t hits, misses;       /* requests served from the cache, and from the system */
+    size_t cap;                /* the most that may lie idle */
+};
+void *fs_alloc(size_t bytes); /* NULL when the system has no more */
+void fs_free(void *p);
+void fs_empty_cache(void);
+void fs_set_cache_cap(size_t bytes);
+void fs_reset_peak(void);
+struct fs_memory fs_memory_stats(void);
+void fs_alloc_init(void);
+
+/* The prototypes that exist once for each type. */
+#define T float
+#define FN(name) fs_##name##_f32
+#include "prototypes.h"
+#undef T
+#undef FN
+#define T double
+#define FN(name) fs_##name##_f64
+#include "prototypes.h"
+#undef T
+#undef FN
+
+#endif

@@ -1,0 +1,39 @@
+/* One source, two types. Every kernel file is compiled twice: as it is, REAL is float and FS(name) is fs_name_f32;
+ * with -DFS_F64, REAL is double and FS(name) is fs_name_f64. */
+#ifndef FS_REAL_H
+#define FS_REAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef FS_F64
+#define REAL double
+#define FS_TYPE f64
+#else
+#define REAL float
+#define FS_TYPE f32
+#endif
+
+#define FS_PASTE2(a, b) a##b
+#define FS_PASTE(a, b) FS_PASTE2(a, b)
+#define FS(name) FS_PASTE(fs_##name##_, FS_TYPE)
+
+/* The guarded home of everything that is not ISO C. */
+#if defined(__GNUC__) || defined(__clang__)
+#define FS_INLINE static inline __attribute__((always_inline))
+#define FS_UNUSED __attribute__((unused))
+/* GCC 12 hoists the broadcasts of a whole tile out of the loop and spills them; a barrier per row keeps them home. */
+#define FS_BARRIER() __asm__ volatile("" ::: "memory")
+#else
+#define FS_INLINE static __forceinline
+#define FS_UNUSED
+#define FS_BARRIER() ((void)0)
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define FS_RESTRICT __restrict
+#else
+#define FS_RESTRICT restrict
+#endif
+
+#endif

@@ -1,0 +1,88 @@
+/* The GEMM tile: up to GEMM_MR rows of C by two registers, held in registers over the whole of k.
+ *
+ * Each number of rows is its own function, so that every accumulator has a register of its own and m = 13 costs 13/14 of
+ * m = 14. Columns come whole (two registers) or with a tail (one or two registers, the last one of `last` lanes).
+ */
+#include "vec.h"
+#include "kernels.h"
+
+typedef struct {
+    const REAL *a;
+    ptrdiff_t a_row, a_col;
+    const REAL *b;
+    ptrdiff_t ldb;
+    REAL *c;
+    ptrdiff_t ldc;
+    ptrdiff_t k, last;
+    int accumulate;
+    const REAL *bias;
+} tile_args;
+
+FS_INLINE vec load_if(int partial, const REAL *p, ptrdiff_t n) { return partial ? v_load_n(p, n) : v_load(p); }
+
+FS_INLINE void store_if(int partial, REAL *p, vec x, ptrdiff_t n) {
+    if (partial) {
+        v_store_n(p, x, n);
+    } else {
+        v_store(p, x);
+    }
+}
+
+/* mr, nv and partial are constants wherever this is inlined; the loops over them unroll away. */
+FS_INLINE void tile(const int mr, const int nv, const int partial, const tile_args *t) {
+    vec acc[GEMM_MR][2];
+    const REAL *a = t->a, *b = t->b;
+    const ptrdiff_t a_row = t->a_row, a_col = t->a_col, ldb = t->ldb, last = t->last;
+    for (int i = 0; i < mr; i++) {
+        for (int j = 0; j < nv; j++) {
+            const int cut = partial && j == nv - 1;
+            if (t->accumulate) {
+                acc[i][j] = load_if(cut, t->c + i * t->ldc + j * VL, last);
+            } else {
+                acc[i][j] = t->bias ? load_if(cut, t->bias + j * VL, last) : v_zero();
+            }
+        }
+    }
+    for (ptrdiff_t p = 0; p < t->k; p++) {
+        vec row[2];
+        for (int j = 0; j < nv; j++) row[j] = load_if(partial && j == nv - 1, b + j * VL, last);
+        for (int i = 0; i < mr; i++) {
+            const vec x = v_set1(a[i * a_row]);
+            for (int j = 0; j < nv; j++) acc[i][j] = v_fma(x, row[j], acc[i][j]);
+            FS_BARRIER();
+        }
+        a += a_col;
+        b += ldb;
+    }
+    for (int i = 0; i < mr; i++) {
+        for (int j = 0; j < nv; j++) store_if(partial && j == nv - 1, t->c + i * t->ldc + j * VL, acc[i][j], last);
+    }
+}
+
+#define ROWS(mr)                                                              \
+    static void whole_##mr(const tile_args *t) { tile(mr, 2, 0, t); }         \
+    static void tail2_##mr(const tile_args *t) { tile(mr, 2, 1, t); }         \
+    static void tail1_##mr(const tile_args *t) { tile(mr, 1, 1, t); }
+#define EACH_ROWS_4(X) X(1) X(2) X(3) X(4)
+#define EACH_ROWS_6(X) EACH_ROWS_4(X) X(5) X(6)
+#define EACH_ROWS_12(X) EACH_ROWS_6(X) X(7) X(8) X(9) X(10) X(11) X(12)
+#define EACH_ROWS_14(X) EACH_ROWS_12(X) X(13) X(14)
+#define EACH_ROWS FS_PASTE(EACH_ROWS_, GEMM_MR)
+EACH_ROWS(ROWS)
+
+typedef void (*tile_fn)(const tile_args *);
+#define WHOLE(mr) whole_##mr,
+#define TAIL2(mr) tail2_##mr,
+#define TAIL1(mr) tail1_##mr,
+static const tile_fn whole[] = {EACH_ROWS(WHOLE)};
+static const tile_fn tail2[] = {EACH_ROWS(TAIL2)};
+static const tile_fn tail1[] = {EACH_ROWS(TAIL1)};
+
+void FS_SIMD(gemm_tile)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col,
+                        const REAL *b, ptrdiff_t ldb, REAL *c, ptrdiff_t ldc, int accumulate, const REAL *bias);
+void FS_SIMD(gemm_tile)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col,
+                        const REAL *b, ptrdiff_t ldb, REAL *c, ptrdiff_t ldc, int accumulate, const REAL *bias) {
+    const tile_args t = {a, a_row, a_col, b, ldb, c, ldc, k, n > VL ? n - VL : n, accumulate, bias};
+    const tile_fn *rows = n == 2 * VL ? whole : n > VL ? tail2 : tail1;
+    rows[m - 1](&t);
+}

@@ -1,0 +1,11 @@
+/* The table of micro-kernels of one type: what csrc/ calls, without knowing which instruction set answers. */
+#include "../real.h"
+
+struct FS(kernels) {
+    ptrdiff_t gemm_mr, gemm_nr; /* the size of gemm_tile's tile */
+#define FS_KERNEL(name, arguments) void(*name) arguments;
+#include "../kernels.def"
+#undef FS_KERNEL
+};
+
+extern const struct FS(kernels) * FS(simd); /* the one in force; set by dispatch.c */

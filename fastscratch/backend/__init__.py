@@ -1,0 +1,149 @@
+"""Where arrays are computed: the C kernels, their NumPy twins, or both against each other.
+
+A kernel is a function of this module (``backend.matmul(a, b)``) that takes and returns NumPy arrays. Which
+implementation answers is chosen once, by ``FASTSCRATCH_BACKEND`` (``c``, ``numpy`` or ``check``), and can be changed with
+:func:`use`. Unset, it is ``c`` where the extension is there, else ``numpy`` with one warning.
+"""
+
+import os
+import warnings
+from types import ModuleType, TracebackType
+from typing import Any
+
+from . import _numpy, check
+from .parity import BackendMismatch
+from .threads import default_num_threads
+
+__all__ = ["BackendMismatch", "available", "get_isa", "get_num_threads", "isas", "name", "set_num_threads", "use"]
+
+_c: ModuleType | None
+try:
+    from . import _c  # type: ignore[attr-defined,no-redef]
+except ImportError as error:
+    _c = None
+    _missing = error
+
+_NAMES = ("c", "numpy", "check")
+_current = ""
+
+
+class _Restore:
+    """What use() returns: leaving it as a context manager puts back what was in force before."""
+
+    def __init__(self, backend: str, isa: str | None) -> None:
+        self._previous = (backend, isa)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        use(self._previous[0], isa=self._previous[1])
+
+
+def _extension() -> ModuleType:
+    if _c is None:
+        raise ImportError(
+            f"the C extension of fastscratch is not there ({_missing}); reinstall with a C compiler, "
+            "or choose FASTSCRATCH_BACKEND=numpy"
+        )
+    return _c
+
+
+def use(backend: str, *, isa: str | None = None) -> _Restore:
+    """Compute with this backend from now on, or inside a ``with``.
+
+    Parameters
+    ----------
+    backend : {"c", "numpy", "check"}
+        ``check`` runs kernel and twin side by side and raises :class:`BackendMismatch` at the first result that differs
+        by more than the kernel's error bound.
+    isa : {"baseline", "neon", "avx2", "avx512"}, optional
+        The instruction set of the C kernels; the widest that this machine runs if not given.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not one of these, or an instruction set that cannot run here.
+    ImportError
+        For ``c`` and ``check`` when the extension was not built.
+
+    Examples
+    --------
+    >>> import fastscratch as fs
+    >>> with fs.backend.use("numpy"):
+    ...     fs.backend.name()
+    'numpy'
+    """
+    global _current  # noqa: PLW0603
+    if backend not in _NAMES:
+        raise ValueError(f"backend must be one of {', '.join(_NAMES)}, got {backend!r}")
+    restore = _Restore(_current or backend, get_isa() if _c is not None else None)
+    if backend == "numpy":
+        kernels = {kernel: getattr(_numpy, kernel) for kernel in _numpy.__all__}
+    else:
+        c = _extension()
+        c.set_isa(isa or c.best_isa())
+        kernels = check.kernels(c, _numpy) if backend == "check" else {k: getattr(c, k) for k in _numpy.__all__}
+    globals().update(kernels)
+    _current = backend
+    return restore
+
+
+def name() -> str:
+    """The backend in force: "c", "numpy" or "check"."""
+    return _current
+
+
+def available() -> list[str]:
+    """The backends that can be used here."""
+    return ["numpy"] if _c is None else list(_NAMES)
+
+
+def isas() -> list[str]:
+    """The instruction sets that the extension holds and this machine runs, narrowest first."""
+    return [] if _c is None else _c.isas_available()
+
+
+def get_isa() -> str | None:
+    """The instruction set in force; None without the extension."""
+    return None if _c is None else _c.get_isa()
+
+
+def set_num_threads(n: int) -> None:
+    """Let kernels use up to n threads. Results do not depend on n."""
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise TypeError(f"the number of threads must be an int, got {type(n).__name__}")
+    if n < 1:
+        raise ValueError(f"the number of threads must be at least 1, got {n}")
+    if _c is not None:
+        _c.set_num_threads(n)
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel would use at most; 1 on NumPy and in a forked child."""
+    return 1 if _c is None else _c.get_num_threads()
+
+
+def _start() -> None:
+    """The backend that the environment asks for."""
+    wanted = os.environ.get("FASTSCRATCH_BACKEND", "")
+    if _c is not None:
+        _c.set_num_threads(default_num_threads())
+    if not wanted and _c is None:
+        warnings.warn(
+            f"fastscratch runs on NumPy alone, many times slower: its C extension is not there ({_missing})",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        wanted = "numpy"
+    use(wanted or "c", isa=os.environ.get("FASTSCRATCH_ISA") or None)
+
+
+def __getattr__(attribute: str) -> Any:
+    # Only reached for a name that is not there; it tells type checkers that kernels are.
+    raise AttributeError(f"fastscratch.backend has no kernel {attribute!r}")
+
+
+_start()

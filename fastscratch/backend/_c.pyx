@@ -1,0 +1,10 @@
+# cython: language_level=3, boundscheck=False, cdivision=True, embedsignature=True, freethreading_compatible=True
+"""The binding: what of csrc/ Python can call, one file of c/ for each family.
+
+Each kernel here has a twin of the same name and signature in _numpy/. A wrapper checks what could make C read or write
+out of bounds, takes its output from the allocator, releases the GIL and makes one call; it computes nothing itself.
+"""
+
+include "c/common.pxi"
+include "c/config.pxi"
+include "c/matmul.pxi"

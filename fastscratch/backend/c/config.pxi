@@ -1,0 +1,86 @@
+# Instruction sets, threads and memory: settings and their state. These have no twin.
+
+cdef extern from "fastscratch.h" nogil:
+    enum: FS_BASELINE, FS_NEON, FS_AVX2, FS_AVX512, FS_ISA_COUNT
+    int fs_isa_available(int isa)
+    int fs_isa_best()
+    int fs_isa_get()
+    int fs_isa_set(int isa)
+    void fs_set_num_threads(int n)
+    int fs_get_num_threads()
+    int fs_has_openmp()
+    void fs_threads_init()
+    void fs_alloc_init()
+    void fs_empty_cache()
+    void fs_set_cache_cap(size_t size)
+    void fs_reset_peak()
+    struct fs_memory:
+        size_t used, cached, peak, hits, misses, cap
+    fs_memory fs_memory_stats()
+
+_ISA_NAMES = {FS_BASELINE: "baseline", FS_NEON: "neon", FS_AVX2: "avx2", FS_AVX512: "avx512"}
+
+fs_threads_init()
+fs_alloc_init()
+fs_isa_set(fs_isa_best())
+
+
+def isas_available():
+    """The instruction sets that this build holds and this machine runs, narrowest first."""
+    return [_ISA_NAMES[i] for i in range(FS_ISA_COUNT) if fs_isa_available(i)]
+
+
+def get_isa():
+    """The instruction set in force."""
+    return _ISA_NAMES[fs_isa_get()]
+
+
+def set_isa(name):
+    """Compute with this instruction set from now on; ValueError if it cannot run here."""
+    for index, known in _ISA_NAMES.items():
+        if known == name and fs_isa_set(index) == FS_OK:
+            return
+    raise ValueError(f"instruction set {name!r} is not available here; available: {', '.join(isas_available())}")
+
+
+def best_isa():
+    """The widest instruction set that this machine runs."""
+    return _ISA_NAMES[fs_isa_best()]
+
+
+def set_num_threads(int n):
+    """Let kernels use up to n threads."""
+    if n < 1:
+        raise ValueError(f"the number of threads must be at least 1, got {n}")
+    fs_set_num_threads(n)
+
+
+def get_num_threads():
+    """How many threads a kernel started now would use at most."""
+    return fs_get_num_threads()
+
+
+def has_openmp():
+    """Was the extension built with OpenMP?"""
+    return bool(fs_has_openmp())
+
+
+def memory_stats():
+    """State of the allocator: bytes in use, idle and at the peak; requests served from the cache or not; cap on idle bytes."""
+    cdef fs_memory m = fs_memory_stats()
+    return {"used": m.used, "cached": m.cached, "peak": m.peak, "hits": m.hits, "misses": m.misses, "cap": m.cap}
+
+
+def empty_cache():
+    """Give all idle memory back to the system."""
+    fs_empty_cache()
+
+
+def set_cache_cap(size_t size):
+    """Keep at most this many idle bytes."""
+    fs_set_cache_cap(size)
+
+
+def reset_peak_memory():
+    """Start the peak anew from what is in use now."""
+    fs_reset_peak()
