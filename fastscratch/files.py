@@ -125,14 +125,32 @@ def atomic_write(path: StrPath, mode: Literal["wb", "w"] = "wb") -> Iterator[IO[
             os.fsync(file.fileno())
         if permissions is not None:
             os.chmod(temporary, permissions)
-        os.replace(temporary, target)
+        rename(temporary, target)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            _name_file(error, temporary, path)
+            _name_target(error, temporary, path)
         raise
-    _sync_folder(target.parent)
+
+
+def rename(source: StrPath, target: StrPath) -> None:
+    """Put a file that is complete and synced in its place, for good."""
+    os.replace(source, target)
+    if os.name == "nt":  # Windows cannot open a folder
+        return
+    with suppress(OSError):  # nor can some network file systems sync one
+        descriptor = os.open(Path(target).parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def name_disk_fault(error: OSError, path: StrPath) -> None:
+    """Let an error of the disk that names no file (disk full, say) name `path`."""
+    if error.filename is None and error.errno in _DISK_FAULTS:
+        error.filename = os.fspath(path)
 
 
 def _permissions_of(target: Path) -> int | None:
@@ -148,21 +166,9 @@ def _permissions_of(target: Path) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _name_file(error: OSError, temporary: Path, path: StrPath) -> None:
-    """Let an error about the temporary file, or one that names no file, name the user's."""
-    about_temporary = error.filename == str(temporary)
-    if about_temporary or (error.filename is None and error.errno in _DISK_FAULTS):
+def _name_target(error: OSError, temporary: Path, path: StrPath) -> None:
+    """Let an error about the temporary file, or of the disk, name the user's file."""
+    name_disk_fault(error, path)
+    if error.filename == str(temporary):
         error.filename = os.fspath(path)
         del error.filename2  # None would be shown
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself last; the content is synced already."""
-    if os.name == "nt":  # Windows cannot open a folder
-        return
-    with suppress(OSError):  # nor can some network file systems sync one
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
