@@ -102,9 +102,7 @@ class BuildKernels(build_ext):
         if not self.force and target.exists() and target.stat().st_mtime > newest:
             return str(target)
         macros = [(name, None) for name in defines]
-        return self.compiler.compile(
-            [str(source)], str(folder), macros, [str(CSRC)], extra_preargs=flags
-        )[0]
+        return self.compiler.compile([str(source)], str(folder), macros, [str(CSRC)], extra_preargs=flags)[0]
 
     def openmp_flags(self, msvc: bool) -> list[str]:
         """The flag that switches OpenMP on, if the compiler and linker take it."""

@@ -1,1 +1,32 @@
-"""fastscratch: small models on a CPU, fast."""
+"""fastscratch: train and use small models on a CPU, fast; C kernels with a NumPy twin beside every one."""
+
+from . import autograd, backend
+from .backend import get_num_threads, set_num_threads
+from .dtypes import (
+    bool,
+    double,
+    float,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    set_default_dtype,
+    short,
+    uint8,
+)
+from .ops.arithmetic import *
+from .ops.create import *
+from .ops.matmul import *
+from .ops.reduce import *
+from .ops.shape import *
+from .tape import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .tensor import Tensor
+
+__version__ = "0.1.0"

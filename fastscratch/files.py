@@ -18,9 +18,7 @@ StrPath = str | os.PathLike[str]
 
 # What the disk can answer to a write; the interpreter does not say which file it was about.
 _DISK_FAULTS = frozenset(
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")
-    if hasattr(errno, name)
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS") if hasattr(errno, name)
 )
 
 

@@ -52,9 +52,7 @@ class _Entry(NamedTuple):
     end: int
 
 
-def save_file(
-    tensors: Mapping[str, np.ndarray], path: StrPath, metadata: Mapping[str, str] | None = None
-) -> None:
+def save_file(tensors: Mapping[str, np.ndarray], path: StrPath, metadata: Mapping[str, str] | None = None) -> None:
     """Write arrays to a safetensors file, completely or not at all.
 
     Parameters
@@ -155,9 +153,7 @@ def _little_endian(name: str, array: np.ndarray, path: StrPath) -> np.ndarray:
         raise TypeError(f"tensor {name!r} must be a numpy.ndarray, got {type(array).__name__}")
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _CODES:
-        raise SafetensorsError(
-            path, f"tensor {name!r}: dtype {array.dtype} cannot be stored, only {_supported()}"
-        )
+        raise SafetensorsError(path, f"tensor {name!r}: dtype {array.dtype} cannot be stored, only {_supported()}")
     return np.asarray(array, dtype=dtype, order="C")
 
 
@@ -268,9 +264,7 @@ def _parse_entry(name: str, fields: Any, path: StrPath) -> _Entry:
         raise SafetensorsError(path, f"tensor {name!r} must have dtype, shape and data_offsets")
     code, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
     if not isinstance(code, str) or code not in _DTYPES:
-        raise SafetensorsError(
-            path, f"tensor {name!r}: dtype {code!r} is not supported, only {_supported()}"
-        )
+        raise SafetensorsError(path, f"tensor {name!r}: dtype {code!r} is not supported, only {_supported()}")
     if not _are_sizes(shape) or len(shape) > _MAX_NDIM:
         raise SafetensorsError(path, f"tensor {name!r}: shape {_shown(shape)} is not valid")
     if not _are_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
@@ -279,9 +273,7 @@ def _parse_entry(name: str, fields: Any, path: StrPath) -> _Entry:
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > _MAX_BYTES:
         raise SafetensorsError(path, f"tensor {name!r}: shape {_shown(shape)} is too large")
     if math.prod(shape) * dtype.itemsize != span:
-        raise SafetensorsError(
-            path, f"tensor {name!r}: {code} of shape {_shown(shape)} does not fill {span} bytes"
-        )
+        raise SafetensorsError(path, f"tensor {name!r}: {code} of shape {_shown(shape)} does not fill {span} bytes")
     return _Entry(name, dtype, tuple(shape), *offsets)
 
 
@@ -295,9 +287,7 @@ def _check_layout(entries: list[_Entry], data_bytes: int, path: StrPath) -> None
         position = entry.end
     if position != data_bytes:
         fault = "cut short" if position > data_bytes else "bytes after the end"
-        raise SafetensorsError(
-            path, f"{fault}: {position} bytes of data expected, {data_bytes} there"
-        )
+        raise SafetensorsError(path, f"{fault}: {position} bytes of data expected, {data_bytes} there")
 
 
 def _read_array(file: BufferedReader, entry: _Entry, path: StrPath) -> np.ndarray:

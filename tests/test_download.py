@@ -56,9 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(body, status=206 if start else 200, length=rest, Content_Range=span)
 
     def cut_early(self, start):
-        self.send(CONTENT[start : start + 10], length=len(CONTENT)) if not start else self.cut(
-            start
-        )
+        self.send(CONTENT[start : start + 10], length=len(CONTENT)) if not start else self.cut(start)
 
     def silent(self, start):
         self.send(CONTENT[:100_000], length=len(CONTENT))

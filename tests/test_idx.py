@@ -33,9 +33,7 @@ def refused(tmp_path, content, fault):
             read_idx(tmp_path / "bad")
 
 
-@settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(array=arrays, name=st.sampled_from(["a", "a.gz"]))
 def test_round_trip(tmp_path, array, name):
     write_idx(tmp_path / name, array)

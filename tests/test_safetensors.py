@@ -16,9 +16,7 @@ DTYPES = ["?", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8"]
 arrays = st.sampled_from(DTYPES).flatmap(
     lambda dtype: npst.arrays(dtype, npst.array_shapes(min_dims=0, min_side=0, max_side=4))
 )
-tmp_path_reused = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+tmp_path_reused = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def raw_file(path, header, data=b"", length=None):
@@ -185,9 +183,7 @@ def test_header_length_is_checked_before_it_is_believed(tmp_path):
 
 
 def test_claimed_size_is_checked_before_it_is_allocated(tmp_path):
-    path = raw_file(
-        tmp_path / "bad", {"w": entry(shape=[2**40], data_offsets=[0, 2**42])}, bytes(8)
-    )
+    path = raw_file(tmp_path / "bad", {"w": entry(shape=[2**40], data_offsets=[0, 2**42])}, bytes(8))
     with pytest.raises(SafetensorsError, match="cut short"):
         load_file(path)
 

@@ -99,9 +99,7 @@ def test_moons_noise_has_its_deviation():
 
 def test_blobs_have_their_centres_and_deviations():
     centres, deviations = np.array([[0.0, 5], [9, -3]]), [0.5, 2.0]
-    X, y = make_blobs(
-        [3000, 5000], centers=centres, cluster_std=deviations, random_state=0, dtype=np.float64
-    )
+    X, y = make_blobs([3000, 5000], centers=centres, cluster_std=deviations, random_state=0, dtype=np.float64)
     assert np.bincount(y).tolist() == [3000, 5000]
     for k in range(2):
         np.testing.assert_allclose(X[y == k].mean(axis=0), centres[k], atol=0.1)
@@ -134,9 +132,7 @@ def test_bad_blobs(arguments, message):
 
 
 def test_regression_is_linear_with_as_many_weights_as_asked():
-    X, y, w = make_regression(
-        60, 12, n_informative=4, n_targets=2, bias=3.0, coef=True, random_state=0, dtype="f8"
-    )
+    X, y, w = make_regression(60, 12, n_informative=4, n_targets=2, bias=3.0, coef=True, random_state=0, dtype="f8")
     assert X.shape == (60, 12)
     assert w.shape == (12, 2)
     assert ((w != 0).sum(axis=0) == 4).all()

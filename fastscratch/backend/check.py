@@ -26,9 +26,7 @@ def checked(name: str, kernel: Callable[..., Any], twin: Any) -> Callable[..., A
         wide = float64(args)
         before = float64(args) if twin.inplace else wide
         wide_kwargs = {key: float64(value) for key, value in kwargs.items()}
-        names = ", ".join(
-            [describe(a) for a in args] + [f"{k}={describe(v)}" for k, v in kwargs.items()]
-        )
+        names = ", ".join([describe(a) for a in args] + [f"{k}={describe(v)}" for k, v in kwargs.items()])
         got = kernel(*args, **kwargs)
         with np.errstate(all="ignore"):
             expected = twin(*wide, **wide_kwargs)

@@ -6,15 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded
+from ..broadcast import sum_to
 
 Array = np.ndarray[Any, Any]
-
-
-def _sum_to(x: Array, shape: tuple[int, ...]) -> Array:
-    """Sum over the axes that broadcasting `shape` to `x.shape` added or stretched."""
-    lead = x.ndim - len(shape)
-    axes = [i + lead for i, size in enumerate(shape) if size == 1 and x.shape[i + lead] != 1]
-    return x.sum(axis=(*range(lead), *axes), keepdims=True).reshape(shape)
 
 
 def _rows(x: Array) -> Array:
@@ -31,9 +25,7 @@ def _matmul_bound(eps: float, y: Array, a: Array, b: Array) -> Array:
     return _product_bound(a, b, eps, a.shape[-1])
 
 
-def _matmul_backward_bound(
-    eps: float, y: Any, dy: Array, a: Array, b: Array, need_a: bool, need_b: bool
-) -> Any:
+def _matmul_backward_bound(eps: float, y: Any, dy: Array, a: Array, b: Array, need_a: bool, need_b: bool) -> Any:
     terms = dy.size // max(1, dy.shape[-1] * dy.shape[-2]) * max(dy.shape[-2:])
     da, db = matmul_backward(np.abs(dy), np.abs(a), np.abs(b), need_a, need_b)
     allowed = (terms + 2) * eps
@@ -64,12 +56,10 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 @bounded(_matmul_backward_bound)
-def matmul_backward(
-    dy: Array, a: Array, b: Array, need_a: bool, need_b: bool
-) -> tuple[Array | None, Array | None]:
+def matmul_backward(dy: Array, a: Array, b: Array, need_a: bool, need_b: bool) -> tuple[Array | None, Array | None]:
     """da = dy bT and db = aT dy, summed over what was broadcast."""
-    da = _sum_to(np.matmul(dy, b.swapaxes(-1, -2)), a.shape) if need_a else None
-    db = _sum_to(np.matmul(a.swapaxes(-1, -2), dy), b.shape) if need_b else None
+    da = sum_to(np.matmul(dy, b.swapaxes(-1, -2)), a.shape) if need_a else None
+    db = sum_to(np.matmul(a.swapaxes(-1, -2), dy), b.shape) if need_b else None
     return da, db
 
 

@@ -1,0 +1,11 @@
+"""One row for each operation. A row drives parity on every instruction set, dtype, layout and thread count, the gradient
+check, the edge cases and the benchmark: to add an operation is to add a row.
+"""
+
+from .case import Case, labels, normal, positive, uniform
+from .matmul import CASES as MATMUL
+from .shape import CASES as SHAPE
+
+__all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
+
+CASES: list[Case] = [*MATMUL, *SHAPE]

@@ -1,0 +1,131 @@
+"""Running a row of the table: layouts, traces of kernels, and kernels that are wrong on purpose."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from cases import Case
+
+import fastscratch as fs
+from fastscratch.backend import check
+
+def _strided(x: np.ndarray) -> np.ndarray:
+    """Every second element of a larger array along each axis."""
+    room = np.zeros([2 * s for s in x.shape], x.dtype)
+    view = room[tuple(slice(None, None, 2) for _ in x.shape)]
+    view[...] = x
+    return view
+
+
+def _channels_last(x: np.ndarray) -> np.ndarray:
+    """The second axis innermost in memory."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1) if x.ndim > 2 else np.ascontiguousarray(x)
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "contiguous": np.ascontiguousarray,
+    "fortran": np.asfortranarray,
+    "strided": _strided,
+    "reversed": lambda x: np.flip(np.ascontiguousarray(np.flip(x))),
+    "channels_last": _channels_last,
+}
+
+
+def run(case: Case, arrays: list[np.ndarray], seed: int = 1) -> list[np.ndarray]:
+    """Forward, and backward from a random gradient where there is one; the results, then the gradients."""
+    tensors = [fs.from_numpy(a.copy(order="K") if case.inplace else a) for a in arrays]
+    if case.gradient:
+        for t in tensors:
+            if t.is_floating_point():
+                t.requires_grad = True
+    result = case.call(*tensors)
+    outputs = list(result) if isinstance(result, (tuple, list)) else [result]
+    tracked = [out for out in outputs if out.requires_grad]
+    rng = np.random.default_rng(seed)
+    if tracked:
+        directions = [fs.from_numpy(rng.standard_normal(t.shape).astype(t.dtype)) for t in tracked]
+        fs.autograd.backward(tracked, directions)
+    gradients = [t.grad.numpy() for t in tensors if t.grad is not None]
+    return [out.detach().numpy() for out in outputs] + gradients
+
+
+def with_specials(arrays: list[np.ndarray], seed: int) -> list[np.ndarray]:
+    """The arrays with NaN, infinities and zeros of both signs scattered in the floating ones."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for a in arrays:
+        b = a.copy()
+        if b.dtype.kind == "f" and b.size:
+            places = rng.integers(0, b.size, max(1, b.size // 8))
+            b.flat[places] = rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0], len(places))
+        out.append(b)
+    return out
+
+
+@contextlib.contextmanager
+def kernels_replaced(make: Callable[[str, Any], Any]) -> Iterator[None]:
+    """Inside, each kernel of the backend in force is make(name, kernel)."""
+    names = fs.backend._numpy.__all__
+    before = {name: getattr(fs.backend, name) for name in names}
+    try:
+        for name in names:
+            setattr(fs.backend, name, make(name, before[name]))
+        yield
+    finally:
+        for name in names:
+            setattr(fs.backend, name, before[name])
+
+
+def kernels_used(case: Case) -> set[str]:
+    """The names of the kernels that a row calls, forward and backward."""
+    used: set[str] = set()
+
+    def spy(name: str, kernel: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            used.add(name)
+            return kernel(*args, **kwargs)
+
+        return call
+
+    with kernels_replaced(spy):
+        run(case, case.draw(np.float64))
+    return used
+
+
+def corrupted(kernel: Any, inplace: tuple[int, ...]) -> Any:
+    """The kernel, except that one element of what it computes is wrong."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = kernel(*args, **kwargs)
+        place = [args[i] for i in inplace] if inplace else result
+        arrays = [a for a in _arrays(place) if a.size]
+        if not arrays:
+            return result
+        victim = arrays[-1]
+        index = tuple(s - 1 for s in victim.shape)
+        wrong = victim[index] + 1 if victim.dtype.kind != "f" else victim[index] * 1.01 + 0.01
+        if inplace or victim.ndim:
+            victim[index] = wrong
+            return result
+        return type(victim)(wrong)
+
+    return call
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [a for part in value for a in _arrays(part)]
+    return []
+
+
+def checked_with(kernels: dict[str, Any]) -> Any:
+    """A maker for kernels_replaced: these kernels, each checked against its twin; the others as they are."""
+
+    def make(name: str, kernel: Any) -> Any:
+        twin = getattr(fs.backend._numpy, name)
+        return check.checked(name, kernels[name], twin) if name in kernels else kernel
+
+    return make

@@ -1,0 +1,91 @@
+"""Kernels against their twins: every row, instruction set, dtype, layout and thread count; and proof that a wrong kernel is
+caught."""
+
+import inspect
+
+import numpy as np
+import pytest
+from cases import CASES, Case
+from conftest import needs_extension
+from harness import LAYOUTS, checked_with, corrupted, kernels_replaced, kernels_used, run, with_specials
+
+import fastscratch as fs
+
+# Settings and state of the extension: they have no twin.
+CONFIGURATION = {
+    "best_isa", "empty_cache", "get_isa", "get_num_threads", "has_openmp", "isas_available", "memory_stats",
+    "reset_peak_memory", "set_cache_cap", "set_isa", "set_num_threads",
+}  # fmt: skip
+KERNELS = list(fs.backend._numpy.__all__)
+
+
+@needs_extension
+@pytest.mark.parametrize("isa", fs.backend.isas())
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_kernel_equals_twin(case: Case, isa: str) -> None:
+    with fs.backend.use("check", isa=isa):
+        for dtype in (np.float32, np.float64):
+            arrays = case.draw(dtype)
+            for layout in LAYOUTS.values():
+                run(case, [layout(a) for a in arrays])
+            if case.specials:
+                run(case, with_specials(arrays, seed=3))
+
+
+@needs_extension
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_same_bits_for_any_number_of_threads(case: Case) -> None:
+    fs.backend.use("c")
+    arrays = case.draw(np.float32)
+    fs.set_num_threads(1)
+    expected = run(case, arrays)
+    for threads in (2, 3, 4):
+        fs.set_num_threads(threads)
+        for got, wanted in zip(run(case, arrays), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.gradient], ids=str)
+def test_gradient(case: Case) -> None:
+    tensors = [fs.from_numpy(a) for a in case.draw(np.float64)]
+    for t in tensors:
+        t.requires_grad = t.is_floating_point()
+    assert fs.autograd.gradcheck(case.call, tensors)
+
+
+@needs_extension
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_wrong_kernel_is_named(kernel: str) -> None:
+    """One wrong element in one kernel's result, and the check says which kernel it was."""
+    fs.backend.use("c")
+    rows = [case for case in CASES if kernel in kernels_used(case)]
+    assert rows, f"no row of the table calls {kernel}"
+    twin = getattr(fs.backend._numpy, kernel)
+    wrong = corrupted(getattr(fs.backend, kernel), twin.inplace)
+    caught = pytest.raises(fs.backend.BackendMismatch, match=rf"^{kernel}\(")
+    with kernels_replaced(checked_with({kernel: wrong})), caught:
+        for case in rows:
+            run(case, case.draw(np.float64))
+
+
+@needs_extension
+def test_kernels_and_twins_have_the_same_names_and_signatures() -> None:
+    from fastscratch.backend import _c
+
+    public = {name: value for name, value in vars(_c).items() if not name.startswith("_")}
+    functions = {name for name, value in public.items() if callable(value) and not isinstance(value, type)}
+    assert functions - CONFIGURATION == set(KERNELS)
+    for name in KERNELS:
+        twin = inspect.signature(getattr(fs.backend._numpy, name)).parameters
+        kernel = inspect.signature(getattr(_c, name)).parameters
+        assert list(kernel) == list(twin), name
+        assert [p.default for p in kernel.values()] == [p.default for p in twin.values()], name
+
+
+def test_every_twin_states_its_bound() -> None:
+    assert [n for n in KERNELS if not hasattr(getattr(fs.backend._numpy, n), "bound")] == []
+
+
+def test_case_names_are_unique() -> None:
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))
