@@ -10,6 +10,7 @@ from cases import Case
 import fastscratch as fs
 from fastscratch.backend import check
 
+
 def _strided(x: np.ndarray) -> np.ndarray:
     """Every second element of a larger array along each axis."""
     room = np.zeros([2 * s for s in x.shape], x.dtype)

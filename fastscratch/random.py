@@ -1,0 +1,93 @@
+"""Random numbers: seeded generators whose state can be saved, and the default one that manual_seed sets."""
+
+import json
+import secrets
+from typing import Any
+
+import numpy as np
+
+from .tensor import Tensor
+
+_MASK = (1 << 64) - 1
+
+
+class Generator:
+    """A source of random numbers.
+
+    It holds two streams: ``numpy``, a numpy.random.Generator for permutations and initial values, and the keys that
+    :meth:`next_key` hands to counter-based kernels (dropout), which give the same bits whatever the number of threads.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        if device != "cpu":
+            raise RuntimeError(f"only the cpu has a generator here, got {device!r}")
+        self.seed()
+
+    def manual_seed(self, seed: int) -> "Generator":
+        """Start both streams anew from an integer."""
+        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
+            raise TypeError(f"a seed must be an int, got {type(seed).__name__}")
+        self._seed = int(seed) & _MASK
+        self._keys = 0
+        self.numpy = np.random.Generator(np.random.PCG64(self._seed))
+        return self
+
+    def seed(self) -> int:
+        """Start anew from a seed of the operating system, which is returned."""
+        self.manual_seed(secrets.randbits(63))
+        return self._seed
+
+    def initial_seed(self) -> int:
+        """The seed that the streams were started from."""
+        return self._seed
+
+    def next_key(self) -> tuple[int, int]:
+        """(seed, number of this key): the two words that select an independent stream of a counter-based generator."""
+        key = (self._seed, self._keys)
+        self._keys += 1
+        return key
+
+    def get_state(self) -> Tensor:
+        """All there is to know, as a uint8 tensor that set_state takes."""
+        state = {"seed": self._seed, "keys": self._keys, "numpy": self.numpy.bit_generator.state}
+        return Tensor(np.frombuffer(json.dumps(state).encode(), np.uint8).copy())
+
+    def set_state(self, state: Tensor) -> "Generator":
+        """Go on exactly where get_state was called; ValueError for anything it did not make."""
+        try:
+            known: dict[str, Any] = json.loads(bytes(state.array))
+            generator = np.random.Generator(np.random.PCG64(0))
+            generator.bit_generator.state = known["numpy"]
+            seed, keys = int(known["seed"]), int(known["keys"])
+        except (AttributeError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"not a state of a Generator: {error}") from None
+        self._seed, self._keys, self.numpy = seed, keys, generator
+        return self
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Seed the default generator from the operating system."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The state of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: Tensor) -> None:
+    """Set the state of the default generator."""
+    default_generator.set_state(state)
