@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from fastscratch.files import FileFormatError, StrPath, atomic_write, open_regular
+from .files import FileFormatError, StrPath, atomic_write, open_regular
 
 _DTYPES = {
     "BOOL": np.dtype("?"),

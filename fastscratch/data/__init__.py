@@ -1,1 +1,26 @@
-"""Data: files, data sets, synthetic samples, splits and loaders."""
+"""Data: data sets by name, batches, splits, synthetic samples, IDX files."""
+
+from .collate import default_collate
+from .dataset import Dataset, Subset, TensorDataset
+from .idx import IDXError, read_idx, write_idx
+from .loader import DataLoader
+from .split import random_split, train_test_split
+from .synthetic import make_blobs, make_classification, make_moons, make_regression, make_spiral
+
+__all__ = [
+    "DataLoader",
+    "Dataset",
+    "IDXError",
+    "Subset",
+    "TensorDataset",
+    "default_collate",
+    "make_blobs",
+    "make_classification",
+    "make_moons",
+    "make_regression",
+    "make_spiral",
+    "random_split",
+    "read_idx",
+    "train_test_split",
+    "write_idx",
+]

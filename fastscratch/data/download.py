@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from fastscratch.files import StrPath, name_disk_fault, rename
+from ..files import StrPath, name_disk_fault, rename
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -131,9 +131,7 @@ def _deliver(transfer: "_Transfer", sha256: str) -> None:
 class _Transfer:
     """What goes on between one mirror and the part."""
 
-    def __init__(
-        self, url: str, part: Path, max_bytes: int, progress: Progress | None, timeout: float
-    ) -> None:
+    def __init__(self, url: str, part: Path, max_bytes: int, progress: Progress | None, timeout: float) -> None:
         self.url = url
         self.part = part
         self.max_bytes = max_bytes
@@ -200,7 +198,7 @@ class _Transfer:
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follow a redirect only to where a URL may point, and never from https to http."""
 
-    def redirect_request(  # noqa: PLR0917 - the signature is urllib's
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from fastscratch.files import FileFormatError, StrPath, atomic_write, open_regular
+from ..files import FileFormatError, StrPath, atomic_write, open_regular
 
 _DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("u1"),
@@ -133,9 +133,7 @@ def _read_array(stream: _Stream, available: int, path: StrPath) -> np.ndarray:
     """Read header and values from a stream that can yield at most `available` bytes."""
     header = _read_header(stream, path)
     if header.nbytes > available:
-        raise IDXError(
-            path, f"cut short: shape {header.shape} takes {header.nbytes} bytes, more than it holds"
-        )
+        raise IDXError(path, f"cut short: shape {header.shape} takes {header.nbytes} bytes, more than it holds")
     content = _read_at_most(stream, header.nbytes)
     if len(content) < header.nbytes:
         raise IDXError(path, f"cut short: {len(content)} of {header.nbytes} bytes of data")

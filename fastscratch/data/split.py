@@ -1,4 +1,4 @@
-"""Splitting arrays into a part to train on and a part to test on."""
+"""Splitting arrays and data sets into a part to train on and a part to test on."""
 
 import math
 import operator
@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from ..random import Generator, default_generator
+from .dataset import Subset
 
 _DEFAULT_TEST_SIZE = 0.25
 
@@ -76,6 +79,45 @@ def train_test_split(
     return [_rows(array, part) for array in arrays for part in (train, test)]
 
 
+def random_split(dataset: Any, lengths: Sequence[Any], generator: Generator | None = None) -> list[Subset[Any]]:
+    """Split a data set at random into parts that do not overlap.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    lengths : sequence of int or of float
+        The number of samples in each part; or fractions that sum to 1, rounded down, where what is left over goes to
+        the parts in turn.
+    generator : Generator, optional
+        Default: the one that ``manual_seed`` seeds.
+
+    Raises
+    ------
+    ValueError
+        If the lengths do not sum to the length of the data set, or to 1, or one is negative.
+
+    Examples
+    --------
+    >>> train, valid = random_split(list("abcdefghij"), [0.75, 0.25])
+    >>> len(train), len(valid)
+    (8, 2)
+    """
+    n = len(dataset)
+    if any(not length >= 0 for length in lengths):
+        raise ValueError(f"lengths must not be negative, got {list(lengths)}")
+    if math.isclose(sum(lengths), 1):
+        sizes = [math.floor(n * fraction) for fraction in lengths]
+        for part in range(n - sum(sizes)):
+            sizes[part % len(sizes)] += 1
+    elif sum(lengths) == n:
+        sizes = [operator.index(length) for length in lengths]
+    else:
+        raise ValueError(f"lengths {list(lengths)} sum to {sum(lengths)}, expected {n} (or 1, for fractions)")
+    order = (default_generator if generator is None else generator).numpy.permutation(n)
+    ends = np.cumsum(sizes)
+    return [Subset(dataset, order[end - size : end].tolist()) for end, size in zip(ends, sizes, strict=True)]
+
+
 def _common_length(arrays: Sequence[Any]) -> int:
     if not arrays:
         raise ValueError("at least one array is needed")
@@ -98,8 +140,7 @@ def _part_sizes(n_samples: int, test_size: Size, train_size: Size) -> tuple[int,
         n_train = n_samples - n_test
     if n_train + n_test > n_samples:
         raise ValueError(
-            f"train_size={train_size} and test_size={test_size} ask for {n_train + n_test} "
-            f"of {n_samples} samples"
+            f"train_size={train_size} and test_size={test_size} ask for {n_train + n_test} of {n_samples} samples"
         )
     if n_train < 1 or n_test < 1:
         raise ValueError(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 RandomState = int | np.random.Generator | None
-Samples = tuple[np.ndarray, np.ndarray]
+_XY = tuple[np.ndarray, np.ndarray]
 
 _DISTINCT_BITS = 30  # of a hypercube's vertex; further ones may be drawn freely
 
@@ -28,7 +28,7 @@ def make_spiral(
     shuffle: bool = True,
     random_state: RandomState = None,
     dtype: DTypeLike = np.float32,
-) -> Samples:
+) -> _XY:
     """Draw the arms of a spiral, one for each class, around the origin.
 
     Arm ``c`` is ``r (cos a, sin a)`` with ``a = 2 pi (c / n_classes + turns r)``, ``0 < r <= 1``.
@@ -81,7 +81,7 @@ def make_moons(
     noise: float | None = None,
     random_state: RandomState = None,
     dtype: DTypeLike = np.float32,
-) -> Samples:
+) -> _XY:
     """Draw two interleaving half circles.
 
     Parameters
@@ -140,7 +140,7 @@ def make_blobs(
     shuffle: bool = True,
     random_state: RandomState = None,
     dtype: DTypeLike = np.float32,
-) -> Samples:
+) -> _XY:
     """Draw isotropic Gaussian clusters.
 
     Parameters
@@ -284,7 +284,7 @@ def make_classification(
     shuffle: bool = True,
     random_state: RandomState = None,
     dtype: DTypeLike = np.float32,
-) -> Samples:
+) -> _XY:
     """Draw a classification problem: Gaussian clusters at the vertices of a hypercube.
 
     Every cluster has a covariance of its own; redundant features are linear combinations of the
@@ -332,16 +332,12 @@ def make_classification(
     n_noise = n_features - n_informative - _count("n_redundant", n_redundant, 0)
     if n_noise < 0:
         raise ValueError(
-            f"n_informative + n_redundant = {n_informative + n_redundant} is more than "
-            f"n_features = {n_features}"
+            f"n_informative + n_redundant = {n_informative + n_redundant} is more than n_features = {n_features}"
         )
-    n_clusters = _count("n_classes", n_classes, 1) * _count(
-        "n_clusters_per_class", n_clusters_per_class, 1
-    )
+    n_clusters = _count("n_classes", n_classes, 1) * _count("n_clusters_per_class", n_clusters_per_class, 1)
     if n_clusters > 2**n_informative:
         raise ValueError(
-            f"n_classes * n_clusters_per_class = {n_clusters} is more than "
-            f"2**n_informative = {2**n_informative}"
+            f"n_classes * n_clusters_per_class = {n_clusters} is more than 2**n_informative = {2**n_informative}"
         )
     if not 0 <= flip_y <= 1:
         raise ValueError(f"flip_y must be in [0, 1], got {flip_y}")
@@ -370,9 +366,7 @@ def _vertices(count: int, n_bits: int, rng: np.random.Generator) -> np.ndarray:
     return np.hstack([distinct, rng.integers(2, size=(count, n_bits - n_distinct))])
 
 
-def _finished(
-    X: np.ndarray, y: np.ndarray, shuffle: bool, rng: np.random.Generator, dtype: DTypeLike
-) -> Samples:
+def _finished(X: np.ndarray, y: np.ndarray, shuffle: bool, rng: np.random.Generator, dtype: DTypeLike) -> _XY:
     """The samples in the dtype asked for, permuted if asked for."""
     X = X.astype(_real(dtype))
     if not shuffle:
