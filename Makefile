@@ -1,0 +1,55 @@
+# What a developer does here. Every target works on a fresh clone with Python >= 3.11 and a C compiler.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+ASAN = $(shell $(CC) -print-file-name=libasan.so)
+
+.PHONY: build test test-c test-numpy test-check bench lint format asan ctest clean
+
+build: $(VENV)/ready ## an editable install with everything the tests need
+
+$(VENV)/ready: pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e ".[test,lint]"
+	touch $@
+
+test: test-c test-numpy test-check ctest ## every backend, and the kernels alone
+
+test-c: build
+	FASTSCRATCH_BACKEND=c $(BIN)/python -m pytest
+
+test-numpy: build
+	FASTSCRATCH_BACKEND=numpy $(BIN)/python -m pytest
+
+test-check: build
+	FASTSCRATCH_BACKEND=check $(BIN)/python -m pytest
+
+ctest: ## the kernels in C, between guard pages, on every instruction set of this machine
+	$(MAKE) -C tests/c run CC="$(CC)"
+
+bench: build ## kernels against NumPy
+	$(BIN)/python -m benchmarks
+
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: build
+	$(BIN)/ruff check --fix -q .
+	$(BIN)/ruff format -q .
+
+# One build with both sanitizers, in a folder of its own; leaks are not looked for, since Python has its own.
+asan: build ## AddressSanitizer and UndefinedBehaviorSanitizer over the kernel tests, in Python and in C
+	$(BIN)/pip install -q setuptools cython numpy
+	rm -rf build/asan && mkdir -p build/asan
+	cp -r csrc fastscratch tests setup.py pyproject.toml README.md LICENSE build/asan/
+	find build/asan -name '_c.*.so' -delete
+	cd build/asan && FASTSCRATCH_SANITIZE=1 FASTSCRATCH_REQUIRE_EXT=1 $(abspath $(BIN))/python setup.py -q build_ext --inplace
+	cd build/asan && LD_PRELOAD=$(ASAN) ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 PYTHONPATH=. OMP_NUM_THREADS=2 \
+		$(abspath $(BIN))/python -m pytest -p no:cacheprovider tests/test_parity.py
+	$(MAKE) -C tests/c run-sanitized CC="$(CC)"
+
+clean:
+	rm -rf build dist *.egg-info fastscratch/backend/_c.c fastscratch/backend/_c.*.so
+	$(MAKE) -C tests/c clean

@@ -1,0 +1,211 @@
+"""Forks, threads and settings: nothing hangs, nothing of anybody else's changes."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+from conftest import needs_extension
+
+import fastscratch as fs
+from fastscratch.backend import threads
+
+
+def run_python(code: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter, killed if it hangs."""
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("FASTSCRATCH_", "OMP_"))}
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**variables, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@needs_extension
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_children_do_not_hang() -> None:
+    """Kernels with a team of threads in the parent, then in 20 forked children."""
+    done = run_python(
+        """
+        import os, sys
+        import numpy as np
+        import fastscratch as fs
+        fs.set_num_threads(2)
+        a = fs.from_numpy(np.ones((300, 300), np.float32))
+        expected = (a @ a).array
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0:
+                same = np.array_equal((a @ a).array, expected)
+                os._exit(0 if same and fs.get_num_threads() == 1 else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+            assert np.array_equal((a @ a).array, expected)
+        print("ok", fs.get_num_threads())
+        """,
+        OMP_NUM_THREADS="2",
+    )
+    assert done.stdout.split() == ["ok", "2"], done.stderr
+
+
+@needs_extension
+def test_threads_of_python_get_the_right_results() -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((64, 64)) for _ in range(8)]
+    expected = [fs.from_numpy(a) @ fs.from_numpy(a) for a in arrays]
+    wrong: list[int] = []
+
+    def work(i: int) -> None:
+        for _ in range(50):
+            got = fs.from_numpy(arrays[i]) @ fs.from_numpy(arrays[i])
+            if not np.array_equal(got.array, expected[i].array):
+                wrong.append(i)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert wrong == []
+
+
+def test_no_grad_is_of_one_thread_only() -> None:
+    seen: list[bool] = []
+    with fs.no_grad():
+        worker = threading.Thread(target=lambda: seen.append(fs.is_grad_enabled()))
+        worker.start()
+        worker.join()
+    assert seen == [True]
+
+
+def test_import_needs_only_numpy() -> None:
+    done = run_python(
+        """
+        import sys
+        import fastscratch
+        heavy = {"matplotlib", "scipy", "sklearn", "PIL", "tqdm", "torch", "pandas"} & set(sys.modules)
+        print(sorted(heavy))
+        """
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(("name", "message"), [("cuda", "backend must be one of"), ("C", "backend must be one of")])
+def test_unknown_backend(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fs.backend.use(name)
+    done = run_python("import fastscratch", FASTSCRATCH_BACKEND=name)
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
+@needs_extension
+def test_unknown_instruction_set() -> None:
+    with pytest.raises(ValueError, match="instruction set 'sse9' is not available here; available: baseline"):
+        fs.backend.use("c", isa="sse9")
+
+
+@needs_extension
+@pytest.mark.parametrize("isa", fs.backend.isas())
+def test_instruction_set_from_the_environment(isa: str) -> None:
+    code = "import fastscratch as fs; print(fs.backend.get_isa())"
+    assert run_python(code, FASTSCRATCH_ISA=isa).stdout.strip() == isa
+
+
+def test_missing_extension() -> None:
+    """Without it: one warning and NumPy; asked for by name: an error."""
+    hide = "import sys; sys.modules['fastscratch.backend._c'] = None\n"
+    done = run_python(hide + "import fastscratch as fs; print(fs.backend.name(), fs.backend.available())")
+    assert done.stdout.strip() == "numpy ['numpy']"
+    assert done.stderr.count("RuntimeWarning") == 1
+    for backend in ("c", "check"):
+        done = run_python(hide + "import fastscratch", FASTSCRATCH_BACKEND=backend)
+        assert "ImportError: the C extension of fastscratch is not there" in done.stderr
+
+
+def test_numpy_backend_computes_without_the_extension() -> None:
+    hide = "import sys, warnings; warnings.simplefilter('error'); sys.modules['fastscratch.backend._c'] = None\n"
+    code = hide + "import fastscratch as fs; print((fs.ones(2, 3) @ fs.ones(3, 2)).tolist())"
+    assert run_python(code, FASTSCRATCH_BACKEND="numpy").stdout.strip() == "[[3.0, 3.0], [3.0, 3.0]]"
+
+
+def test_use_restores_what_was_in_force() -> None:
+    before = fs.backend.name()
+    with fs.backend.use("numpy"):
+        assert fs.backend.name() == "numpy"
+    assert fs.backend.name() == before
+
+
+@needs_extension
+def test_number_of_threads_from_the_environment() -> None:
+    code = "import fastscratch as fs; print(fs.get_num_threads())"
+    assert run_python(code, OMP_NUM_THREADS="1").stdout.strip() == "1"
+    assert run_python(code, FASTSCRATCH_NUM_THREADS="1", OMP_NUM_THREADS="2").stdout.strip() == "1"
+    done = run_python(code, FASTSCRATCH_NUM_THREADS="many")
+    assert "FASTSCRATCH_NUM_THREADS must be a whole number of at least 1, got 'many'" in done.stderr
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
+def test_bad_number_of_threads(n: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="number of threads must be"):
+        fs.set_num_threads(n)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("files", "line", "expected"),
+    [
+        ({"a/b/cpu.max": "150000 100000"}, "0::/a/b", 1.5),
+        ({"a/cpu.max": "100000 100000", "a/b/cpu.max": "max 100000"}, "0::/a/b", 1.0),
+        ({"cpu/x/cpu.cfs_quota_us": "300000", "cpu/x/cpu.cfs_period_us": "100000"}, "4:cpu,cpuacct:/x", 3.0),
+        ({"cpu/x/cpu.cfs_quota_us": "-1", "cpu/x/cpu.cfs_period_us": "100000"}, "4:cpu:/x", float("inf")),
+        ({}, "0::/nowhere", float("inf")),
+    ],
+)
+def test_cgroup_quota(tmp_path, files: dict[str, str], line: str, expected: float) -> None:
+    root = tmp_path / "cgroup"
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    proc = tmp_path / "self"
+    proc.write_text(line + "\n")
+    assert threads._cgroup_quota(root, proc) == expected
+
+
+@needs_extension
+def test_memory_goes_back_to_the_allocator() -> None:
+    from fastscratch.backend import _c
+
+    a = fs.from_numpy(np.ones((256, 256), np.float32))
+    with fs.backend.use("c"):
+        (a @ a).array  # noqa: B018
+        before = _c.memory_stats()
+        for _ in range(20):
+            view = (a @ a).array[3:5]
+        assert _c.memory_stats()["used"] >= before["used"] + 256 * 256 * 4  # the view keeps it all
+        del view
+        after = _c.memory_stats()
+    assert after["used"] == before["used"]
+    assert after["misses"] - before["misses"] <= 2
+    _c.empty_cache()
+    assert _c.memory_stats()["cached"] == 0
+
+
+@needs_extension
+def test_array_outlives_empty_cache_and_its_thread() -> None:
+    from fastscratch.backend import _c
+
+    held: list[np.ndarray] = []
+
+    def make() -> None:
+        held.append((fs.ones(100, 100) @ fs.ones(100, 100)).array)
+
+    worker = threading.Thread(target=make)
+    worker.start()
+    worker.join()
+    _c.empty_cache()
+    assert (held[0] == 100).all()
