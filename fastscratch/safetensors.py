@@ -149,7 +149,7 @@ def _little_endian(name: str, array: np.ndarray, path: StrPath) -> np.ndarray:
         raise TypeError(f"names of tensors must be str, got {type(name).__name__}: {name!r}")
     if name == _METADATA:
         raise SafetensorsError(path, f"{_METADATA!r} is not a name for a tensor")
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, (np.ndarray, np.generic)):
         raise TypeError(f"tensor {name!r} must be a numpy.ndarray, got {type(array).__name__}")
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _CODES:

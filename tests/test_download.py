@@ -190,11 +190,12 @@ def test_silence_is_a_cut(fetch, monkeypatch):
     assert content == CONTENT[: len(content)]
 
 
-def test_server_that_ignores_ranges_starts_over(fetch, server):
-    put_part(fetch, b"x" * 1000)
+@pytest.mark.parametrize("size", [1000, len(CONTENT) + 1])
+def test_server_that_ignores_ranges_starts_over(fetch, server, size):
+    put_part(fetch, b"x" * size)
     fetch("no_range")
     assert_delivered(fetch)
-    assert server.requests == [("no_range", "bytes=1000-")]
+    assert server.requests == [("no_range", f"bytes={size}-")]
 
 
 def test_complete_part_is_taken_as_it_is(fetch):
@@ -238,6 +239,7 @@ def test_size_is_capped(fetch, way):
         fetch(way, max_bytes=400_000)
     assert not fetch.file.exists()
     assert not fetch.part.exists()
+    assert fetch.part.parent.exists() == (way == "large_unannounced")  # else nothing was written
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ def test_compression_follows_the_name_and_is_found_by_content(tmp_path):
     write_idx(tmp_path / "a.gz", np.uint8([1]))
     write_idx(tmp_path / "b.gz", np.uint8([1]))
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+    assert (tmp_path / "a.gz").read_bytes()[3:8] == bytes(5)  # no name and no time inside
     assert gzip.decompress((tmp_path / "a.gz").read_bytes()) == idx_bytes(shape=(1,), data=b"\1")
     (tmp_path / "a.gz").rename(tmp_path / "plain name")
     assert read_idx(tmp_path / "plain name").tolist() == [1]

@@ -252,6 +252,14 @@ def test_two_passes_at_once_do_not_disturb_each_other():
     assert sorted(flat(a for a, _ in pairs)) == sorted(flat(b for _, b in pairs)) == list(range(6))
 
 
+def test_state_is_that_of_the_latest_pass():
+    loader = DataLoader(numbers(6), 2, shuffle=True, generator=seeded(0))
+    older, newer = iter(loader), iter(loader)
+    next(newer)
+    list(older)
+    assert loader.state_dict()["position"] == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -74,6 +74,7 @@ def test_layouts_and_byte_orders(tmp_path):
         "strided": base[:, ::-1, ::2],
         "big endian": base.astype(">f4"),
         "scalar": np.array(7, np.int64),
+        "number": np.float32(0.5),
         "broadcast": np.broadcast_to(np.float16(1.5), (3, 2)),
     }
     save_file(tensors, tmp_path / "a")
