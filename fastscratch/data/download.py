@@ -186,6 +186,8 @@ class _Transfer:
             if error.code == 416 and have:
                 return None  # complete, or not this file at all: the sum will tell
             raise _MirrorFault(f"HTTP {error.code} {error.reason}") from None
+        except urllib.error.URLError as error:
+            raise _MirrorFault(str(error.reason)) from None
         except (OSError, http.client.HTTPException) as error:
             raise _MirrorFault(str(error) or type(error).__name__) from None
         return response

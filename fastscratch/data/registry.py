@@ -165,8 +165,8 @@ def load_splits(
     n_train, n_test : int, optional
         Only so many.
     fallback : str, optional
-        The data set to take instead, ``"digits"`` say; its `source` ends with the reason. Data
-        that is there and damaged is an error all the same.
+        The data set to take instead, ``"digits"`` say; its `source` says so. Data that is there
+        and damaged is an error all the same.
 
     Returns
     -------
@@ -180,11 +180,12 @@ def load_splits(
     try:
         train = load_dataset(name, "train", n_samples=n_train, seed=seed, download=download, progress=progress)
         test = load_dataset(name, "test", n_samples=n_test, seed=seed, download=download, progress=progress)
-    except DatasetNotFoundError as error:
+    except DatasetNotFoundError:
         if fallback is None:
             raise
+        reason = f"since {name} is not on this machine and could not be downloaded"
         instead = load_splits(fallback, n_train=n_train, n_test=n_test, seed=seed)
-        train, test = (replace(part, source=f"{part.source}, since {error}") for part in instead)
+        train, test = (replace(part, source=f"{part.source}, {reason}") for part in instead)
     return train, test
 
 
