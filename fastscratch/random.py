@@ -1,7 +1,7 @@
 """Random numbers: seeded generators whose state can be saved, and the default one that manual_seed sets."""
 
 import json
-import secrets
+import os
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,19 @@ class Generator:
             raise TypeError(f"a seed must be an int, got {type(seed).__name__}")
         self._seed = int(seed) & _MASK
         self._keys = 0
-        self.numpy = np.random.Generator(np.random.PCG64(self._seed))
+        self._numpy: np.random.Generator | None = None
         return self
+
+    @property
+    def numpy(self) -> np.random.Generator:
+        """The stream for permutations and initial values; made when first asked for, which keeps the import light."""
+        if self._numpy is None:
+            self._numpy = np.random.Generator(np.random.PCG64(self._seed))
+        return self._numpy
 
     def seed(self) -> int:
         """Start anew from a seed of the operating system, which is returned."""
-        self.manual_seed(secrets.randbits(63))
+        self.manual_seed(int.from_bytes(os.urandom(8)) >> 1)
         return self._seed
 
     def initial_seed(self) -> int:
@@ -61,7 +68,7 @@ class Generator:
             seed, keys = int(known["seed"]), int(known["keys"])
         except (AttributeError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"not a state of a Generator: {error}") from None
-        self._seed, self._keys, self.numpy = seed, keys, generator
+        self._seed, self._keys, self._numpy = seed, keys, generator
         return self
 
 
