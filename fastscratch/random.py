@@ -33,7 +33,7 @@ class Generator:
         return self
 
     @property
-    def numpy(self) -> np.random.Generator:
+    def numpy(self) -> "np.random.Generator":
         """The stream for permutations and initial values; made when first asked for, which keeps the import light."""
         if self._numpy is None:
             self._numpy = np.random.Generator(np.random.PCG64(self._seed))
