@@ -15,3 +15,11 @@ int FN(gemm_batched)(T *c, const T *a, const ptrdiff_t *a_offset, ptrdiff_t a_ro
                      const ptrdiff_t *b_offset, ptrdiff_t b_row, ptrdiff_t b_col, ptrdiff_t batch, ptrdiff_t terms,
                      ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
 
+
+/* ---- dropout.c ---- */
+
+/* y[i] = w[i] >= round(p 2^32) ? x[i] / (1 - p) : 0, for w[i] word i % 4 of Philox4x32-10 at the counter (i / 4, offset),
+ * low word first, under the key. 0 <= p <= 1, else FS_EINVAL. The quotient is x times the rounded 1 / (1 - p): two
+ * roundings. A dropped element is 0 even where x is NaN or infinite.
+ * J. Salmon, M. Moraes, R. Dror and D. Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011. */
+int FN(dropout)(T *y, const T *x, ptrdiff_t n, double p, uint64_t key, uint64_t offset);

@@ -7,4 +7,5 @@ out of bounds, takes its output from the allocator, releases the GIL and makes o
 
 include "c/common.pxi"
 include "c/config.pxi"
+include "c/dropout.pxi"
 include "c/matmul.pxi"

@@ -2,9 +2,11 @@
 are the reference in every test. One module per family; a name here is a kernel of the backend.
 """
 
+from .dropout import dropout
 from .matmul import linear_backward, linear_forward, matmul, matmul_backward
 
 __all__ = [
+    "dropout",
     "linear_backward",
     "linear_forward",
     "matmul",
