@@ -85,6 +85,7 @@ class BuildKernels(build_ext):
                     jobs.append((source, f"{kind}_{isa}", isa_defines, flags + extra))
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             ext.extra_objects = list(pool.map(lambda job: self.compile_one(*job), jobs))
+        ext.depends = ext.extra_objects  # or a changed kernel would not be linked again
         ext.include_dirs = [str(CSRC), __import__("numpy").get_include()]
         # Cython's own code is not ours to keep free of warnings.
         ext.extra_compile_args = [f for f in flags + openmp if f not in ("-Wextra", "-Werror")]
