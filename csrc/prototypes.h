@@ -23,3 +23,38 @@ int FN(gemm_batched)(T *c, const T *a, const ptrdiff_t *a_offset, ptrdiff_t a_ro
  * roundings. A dropped element is 0 even where x is NaN or infinite.
  * J. Salmon, M. Moraes, R. Dror and D. Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011. */
 int FN(dropout)(T *y, const T *x, ptrdiff_t n, double p, uint64_t key, uint64_t offset);
+
+/* ---- optim.c ----
+ * Lists of arrays: array i of each list has the elements start[i] .. start[i+1] - 1 of the run of all elements
+ * (start[0] = 0, count + 1 numbers), in one dense block and one order of memory for all lists. The arrays of a list do not
+ * overlap one another, nor those of another list. Errors: a few roundings of each result, see the bounds of the twins. */
+
+/* d = g + weight_decay p; with momentum: b = momentum b + (1 - dampening) d, then d = nesterov ? d + momentum b : b;
+ * p -= lr d. buffer is NULL without momentum. maximize: g is taken with the other sign. */
+int FN(sgd_step)(T *const *param, const T *const *grad, T *const *buffer, ptrdiff_t count, const ptrdiff_t *start,
+                 double lr, double momentum, double dampening, double weight_decay, int nesterov, int maximize);
+
+/* d = g + weight_decay p; s = alpha s + (1 - alpha) d^2; centered (grad_avg m not NULL): m likewise of d, and s - m^2 in
+ * place of s; u = d / (sqrt(s) + eps); with momentum (buffer not NULL): u = b = momentum b + u; p -= lr u.
+ * T. Tieleman and G. Hinton, Lecture 6.5: RMSProp, 2012. */
+int FN(rmsprop_step)(T *const *param, const T *const *grad, T *const *square_avg, T *const *grad_avg, T *const *buffer,
+                     ptrdiff_t count, const ptrdiff_t *start, double lr, double alpha, double eps, double weight_decay,
+                     double momentum, int maximize);
+
+/* m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p -= lr (m / correction1) / (sqrt(v / correction2) + eps),
+ * with correction = 1 - beta^step. max_exp_avg_sq, if not NULL, keeps the largest v, which then takes the place of v.
+ * Weight decay is added to g, or, decoupled, p is multiplied by 1 - lr weight_decay first.
+ * D. Kingma and J. Ba, Adam: A Method for Stochastic Optimization, 2015, algorithm 1; I. Loshchilov and F. Hutter,
+ * Decoupled Weight Decay Regularization, 2019, algorithm 2. */
+int FN(adam_step)(T *const *param, const T *const *grad, T *const *exp_avg, T *const *exp_avg_sq,
+                  T *const *max_exp_avg_sq, ptrdiff_t count, const ptrdiff_t *start, double lr, double beta1,
+                  double beta2, double eps, double weight_decay, int decoupled, int maximize, double correction1,
+                  double correction2);
+
+/* The 2-norm of all elements (summed in double), or the largest magnitude; NaN if any element is. */
+int FN(grad_norm)(double *result, const T *const *grad, ptrdiff_t count, const ptrdiff_t *start, int infinity);
+
+/* Each element times factor; each element brought into [-value, value], NaN left alone. */
+int FN(scale_arrays)(T *const *array, ptrdiff_t count, const ptrdiff_t *start, double factor);
+int FN(clamp_arrays)(T *const *array, ptrdiff_t count, const ptrdiff_t *start, double value);
+

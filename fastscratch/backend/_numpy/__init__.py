@@ -4,11 +4,18 @@ are the reference in every test. One module per family; a name here is a kernel 
 
 from .dropout import dropout
 from .matmul import linear_backward, linear_forward, matmul, matmul_backward
+from .optim import adam_step, clamp_arrays, grad_norm, rmsprop_step, scale_arrays, sgd_step
 
 __all__ = [
+    "adam_step",
+    "clamp_arrays",
     "dropout",
+    "grad_norm",
     "linear_backward",
     "linear_forward",
     "matmul",
     "matmul_backward",
+    "rmsprop_step",
+    "scale_arrays",
+    "sgd_step",
 ]
