@@ -100,7 +100,7 @@ class _Pending:
         if key in self._ours:
             np.add(held, gradient, out=held)
         else:
-            self._arrays[key] = held + gradient
+            self._arrays[key] = np.asarray(held + gradient)  # NumPy makes scalars of 0-d sums
             self._ours.add(key)
         return False
 

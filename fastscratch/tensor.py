@@ -225,7 +225,7 @@ class Tensor(tape.Tracked):
         elif self._owns_grad:
             np.add(self.grad.array, gradient, out=self.grad.array)
         else:
-            self.grad.array = self.grad.array + gradient
+            self.grad.array = np.asarray(self.grad.array + gradient)  # NumPy makes scalars of 0-d sums
             self._owns_grad = True
 
     # ---- to Python and NumPy ----
