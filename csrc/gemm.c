@@ -1,13 +1,13 @@
 /* C = A B + bias: cache blocking, packing and the split among threads, around the micro-kernel of simd/gemm.c.
  *
- * A is read in place, by strides. B is read in place while its rows are unit-stride and short enough for the TLB;
- * otherwise it is packed once, into panels as wide as the tile, padded with zeros.
+ * A and B are read in place, by strides, where the caches allow it. B is packed, once, into panels as wide as the tile
+ * where its columns are not unit-stride or its rows collide; A, tile by tile, where its rows collide or lie pages apart.
  */
 #include "fastscratch.h"
 #include "real.h"
 #include "simd/kernels.h"
 
-enum { KC = 256, NC = 512, MAX_ROW_STRIDE = 4096, MIN_CHUNK_WORK = 200000, MAX_CHUNKS = 64 };
+enum { KC = 256, NC = 512, MAX_MR = 14, MAX_ROW_STRIDE = 4096, MIN_CHUNK_WORK = 200000, MAX_CHUNKS = 64 };
 
 static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
@@ -20,37 +20,45 @@ typedef struct {
     ptrdiff_t ldc, a_row, a_col, b_row, b_col;
     ptrdiff_t m, n, k;
     ptrdiff_t block_m, block_n, blocks_n; /* a chunk is one block_m x block_n piece of C */
-    int accumulate;
+    int accumulate, pack_a;
 } product;
 
 /* One panel: columns j0 .. j0+nr of B, all of k, row after row, zeros where B ends. */
 static void pack_panel(ptrdiff_t panel, void *ctx) {
     const product *g = ctx;
-    const ptrdiff_t nr = FS(simd)->gemm_nr, j0 = panel * nr, width = min(nr, g->n - j0);
-    REAL *to = g->panels + j0 * g->k;
-    for (ptrdiff_t j = 0; j < nr; j++) {
-        const REAL *from = g->b + (j0 + j) * g->b_col;
-        if (j < width) {
-            for (ptrdiff_t p = 0; p < g->k; p++) to[p * nr + j] = from[p * g->b_row];
-        } else {
-            for (ptrdiff_t p = 0; p < g->k; p++) to[p * nr + j] = 0;
-        }
+    const ptrdiff_t nr = FS(simd)->gemm_nr, j0 = panel * nr;
+    FS(simd)->gemm_pack(g->panels + j0 * g->k, g->b + j0 * g->b_col, g->b_row, g->b_col, g->k, min(nr, g->n - j0));
+}
+
+/* `height` rows of A, kc deep, as one run of memory: in rows if they lie in rows, else in columns. */
+static void pack_rows_of_a(REAL *to, const product *g, const REAL *a, ptrdiff_t height, ptrdiff_t kc) {
+    const int by_row = g->a_col == 1;
+    const ptrdiff_t outer = by_row ? height : kc, inner = by_row ? kc : height;
+    const ptrdiff_t step = by_row ? g->a_row : g->a_col;
+    for (ptrdiff_t i = 0; i < outer; i++) {
+        for (ptrdiff_t p = 0; p < inner; p++) to[i * inner + p] = a[i * step + p];
     }
 }
 
-/* All tiles of rows i0..i1 in columns j..j+nr over p..p+kc; rows split evenly, so that no tile is a sliver. */
-static void tile_rows(const product *g, ptrdiff_t i0, ptrdiff_t i1, ptrdiff_t j, ptrdiff_t p, ptrdiff_t kc) {
-    const ptrdiff_t nr = FS(simd)->gemm_nr, width = min(nr, g->n - j);
-    const ptrdiff_t tiles = ceil_div(i1 - i0, FS(simd)->gemm_mr), rows = (i1 - i0) / tiles, longer = (i1 - i0) % tiles;
-    const REAL *b = g->panels ? g->panels + j * g->k + p * nr : g->b + p * g->b_row + j;
+/* All tiles of `height` rows from i, columns j0..j1, over p..p+kc. */
+static void tile_columns(const product *g, ptrdiff_t i, ptrdiff_t height, ptrdiff_t j0, ptrdiff_t j1, ptrdiff_t p,
+                         ptrdiff_t kc) {
+    REAL rows[MAX_MR * KC];
+    const ptrdiff_t nr = FS(simd)->gemm_nr;
+    const REAL *a = g->a + i * g->a_row + p * g->a_col;
+    ptrdiff_t a_row = g->a_row, a_col = g->a_col;
+    if (g->pack_a) {
+        pack_rows_of_a(rows, g, a, height, kc);
+        a = rows;
+        a_row = g->a_col == 1 ? kc : 1;
+        a_col = g->a_col == 1 ? 1 : height;
+    }
     const int first = p == 0;
-    ptrdiff_t i = i0;
-    for (ptrdiff_t t = 0; t < tiles; t++) {
-        const ptrdiff_t height = rows + (t < longer);
-        FS(simd)->gemm_tile(height, width, kc, g->a + i * g->a_row + p * g->a_col, g->a_row, g->a_col, b,
-                            g->panels ? nr : g->b_row, g->c + i * g->ldc + j, g->ldc, !first || g->accumulate,
+    for (ptrdiff_t j = j0; j < j1; j += nr) {
+        const REAL *b = g->panels ? g->panels + j * g->k + p * nr : g->b + p * g->b_row + j;
+        FS(simd)->gemm_tile(height, min(nr, g->n - j), kc, a, a_row, a_col, b, g->panels ? nr : g->b_row,
+                            g->c + i * g->ldc + j, g->ldc, !first || g->accumulate,
                             first && g->bias ? g->bias + j : NULL);
-        i += height;
     }
 }
 
@@ -59,11 +67,29 @@ static void compute_block(ptrdiff_t chunk, void *ctx) {
     const ptrdiff_t i0 = chunk / g->blocks_n * g->block_m, i1 = min(i0 + g->block_m, g->m);
     const ptrdiff_t j0 = chunk % g->blocks_n * g->block_n, j1 = min(j0 + g->block_n, g->n);
     const ptrdiff_t depth = ceil_div(g->k, ceil_div(g->k, KC)); /* k in equal blocks of at most KC */
+    /* Rows split evenly, so that no tile is a sliver. */
+    const ptrdiff_t tiles = ceil_div(i1 - i0, FS(simd)->gemm_mr), rows = (i1 - i0) / tiles, longer = (i1 - i0) % tiles;
     for (ptrdiff_t p = 0; p < g->k; p += depth) {
-        for (ptrdiff_t j = j0; j < j1; j += FS(simd)->gemm_nr) {
-            tile_rows(g, i0, i1, j, p, min(depth, g->k - p));
+        for (ptrdiff_t t = 0, i = i0; t < tiles; t++) {
+            const ptrdiff_t height = rows + (t < longer);
+            tile_columns(g, i, height, j0, j1, p, min(depth, g->k - p));
+            i += height;
         }
     }
+}
+
+/* Rows a multiple of this many bytes apart fall into few sets of the cache and push each other out. */
+static int collides(ptrdiff_t stride) { return stride * (ptrdiff_t)sizeof(REAL) % 1024 == 0; }
+
+static int should_pack_a(const product *g) {
+    if (g->n < 2 * FS(simd)->gemm_nr) return 0;
+    if (g->a_col == 1) return collides(g->a_row);
+    return g->a_row == 1 && g->a_col * (ptrdiff_t)sizeof(REAL) >= 1024; /* a page for each step of k otherwise */
+}
+
+static int should_pack_b(const product *g) {
+    if (g->b_col != 1 || g->b_row > MAX_ROW_STRIDE) return 1;
+    return collides(g->b_row) && g->m >= 4 * FS(simd)->gemm_mr;
 }
 
 /* Pieces of C for the threads, by shape alone: halved, the longer side first, while they are worth a thread's while. */
@@ -102,7 +128,8 @@ int FS(gemm)(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptrdiff_t a
         fill_empty_sum(&g);
         return FS_OK;
     }
-    if (b_col != 1 || b_row > MAX_ROW_STRIDE) {
+    g.pack_a = should_pack_a(&g);
+    if (should_pack_b(&g)) {
         const ptrdiff_t nr = FS(simd)->gemm_nr, panels = ceil_div(n, nr);
         g.panels = fs_alloc((size_t)(panels * nr * k) * sizeof(REAL));
         if (!g.panels) return FS_ENOMEM;

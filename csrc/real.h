@@ -24,10 +24,17 @@
 #define FS_UNUSED __attribute__((unused))
 /* GCC 12 hoists the broadcasts of a whole tile out of the loop and spills them; a barrier per row keeps them home. */
 #define FS_BARRIER() __asm__ volatile("" ::: "memory")
+#define FS_PRAGMA(text) _Pragma(#text)
+#ifdef __clang__
+#define FS_UNROLL FS_PRAGMA(clang loop unroll(full))
+#else
+#define FS_UNROLL FS_PRAGMA(GCC unroll 16)
+#endif
 #else
 #define FS_INLINE static __forceinline
 #define FS_UNUSED
 #define FS_BARRIER() ((void)0)
+#define FS_UNROLL
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

@@ -4,7 +4,8 @@
  * m = 14. Columns come whole (two registers) or with a tail (one or two registers, the last one of `last` lanes).
  */
 #include "vec.h"
-#include "kernels.h"
+
+#include "declare.h"
 
 typedef struct {
     const REAL *a;
@@ -33,7 +34,9 @@ FS_INLINE void tile(const int mr, const int nv, const int partial, const tile_ar
     vec acc[GEMM_MR][2];
     const REAL *a = t->a, *b = t->b;
     const ptrdiff_t a_row = t->a_row, a_col = t->a_col, ldb = t->ldb, last = t->last;
+    FS_UNROLL
     for (int i = 0; i < mr; i++) {
+        FS_UNROLL
         for (int j = 0; j < nv; j++) {
             const int cut = partial && j == nv - 1;
             if (t->accumulate) {
@@ -45,16 +48,21 @@ FS_INLINE void tile(const int mr, const int nv, const int partial, const tile_ar
     }
     for (ptrdiff_t p = 0; p < t->k; p++) {
         vec row[2];
+        FS_UNROLL
         for (int j = 0; j < nv; j++) row[j] = load_if(partial && j == nv - 1, b + j * VL, last);
+        FS_UNROLL
         for (int i = 0; i < mr; i++) {
             const vec x = v_set1(a[i * a_row]);
+            FS_UNROLL
             for (int j = 0; j < nv; j++) acc[i][j] = v_fma(x, row[j], acc[i][j]);
             FS_BARRIER();
         }
         a += a_col;
         b += ldb;
     }
+    FS_UNROLL
     for (int i = 0; i < mr; i++) {
+        FS_UNROLL
         for (int j = 0; j < nv; j++) store_if(partial && j == nv - 1, t->c + i * t->ldc + j * VL, acc[i][j], last);
     }
 }
@@ -79,10 +87,45 @@ static const tile_fn tail2[] = {EACH_ROWS(TAIL2)};
 static const tile_fn tail1[] = {EACH_ROWS(TAIL1)};
 
 void FS_SIMD(gemm_tile)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col,
-                        const REAL *b, ptrdiff_t ldb, REAL *c, ptrdiff_t ldc, int accumulate, const REAL *bias);
-void FS_SIMD(gemm_tile)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col,
                         const REAL *b, ptrdiff_t ldb, REAL *c, ptrdiff_t ldc, int accumulate, const REAL *bias) {
     const tile_args t = {a, a_row, a_col, b, ldb, c, ldc, k, n > VL ? n - VL : n, accumulate, bias};
     const tile_fn *rows = n == 2 * VL ? whole : n > VL ? tail2 : tail1;
     rows[m - 1](&t);
+}
+
+/* Rows of B as they lie. */
+static void pack_rows(REAL *to, const REAL *b, ptrdiff_t b_row, ptrdiff_t k, ptrdiff_t width) {
+    const int nv = width > VL ? 2 : 1;
+    const ptrdiff_t last = width - (nv - 1) * VL;
+    for (ptrdiff_t p = 0; p < k; p++, to += 2 * VL, b += b_row) {
+        v_store(to, nv == 2 ? v_load(b) : v_load_n(b, last));
+        v_store(to + VL, nv == 2 ? v_load_n(b + VL, last) : v_zero());
+    }
+}
+
+/* Columns of B that lie in rows: VL x VL squares are turned in registers. */
+static void pack_columns(REAL *to, const REAL *b, ptrdiff_t b_col, ptrdiff_t k, ptrdiff_t width) {
+    for (ptrdiff_t p = 0; p < k; p += VL) {
+        const ptrdiff_t depth = FS_MIN(VL, k - p);
+        for (ptrdiff_t j = 0; j < 2 * VL; j += VL) {
+            vec r[VL];
+            for (ptrdiff_t i = 0; i < VL; i++) {
+                r[i] = j + i < width ? v_load_n(b + p + (j + i) * b_col, depth) : v_zero();
+            }
+            v_transpose(r);
+            for (ptrdiff_t i = 0; i < depth; i++) v_store(to + (p + i) * 2 * VL + j, r[i]);
+        }
+    }
+}
+
+void FS_SIMD(gemm_pack)(REAL *to, const REAL *b, ptrdiff_t b_row, ptrdiff_t b_col, ptrdiff_t k, ptrdiff_t width) {
+    if (b_col == 1) {
+        pack_rows(to, b, b_row, k, width);
+    } else if (b_row == 1) {
+        pack_columns(to, b, b_col, k, width);
+    } else {
+        for (ptrdiff_t p = 0; p < k; p++) {
+            for (ptrdiff_t j = 0; j < 2 * VL; j++) to[p * 2 * VL + j] = j < width ? b[p * b_row + j * b_col] : 0;
+        }
+    }
 }

@@ -1,10 +1,7 @@
 /* The table of one instruction set and type: every kernel of kernels.def, as compiled here. */
 #include "vec.h"
+#include "declare.h"
 #include "kernels.h"
-
-#define FS_KERNEL(name, arguments) void FS_SIMD(name) arguments;
-#include "../kernels.def"
-#undef FS_KERNEL
 
 extern const struct FS(kernels) FS_SIMD(table);
 const struct FS(kernels) FS_SIMD(table) = {

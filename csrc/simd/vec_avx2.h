@@ -61,6 +61,36 @@ FS_INLINE vec v_sub_int(vec a, vec b) { return FROM_INT(I(sub)(TO_INT(a), TO_INT
 #define v_shl(x, k) FROM_INT(I(slli)(TO_INT(x), (k)))
 #define v_shr(x, k) FROM_INT(I(srli)(TO_INT(x), (k)))
 
+/* r[i][j] -> r[j][i]: interleave pairs, then pairs of pairs, then exchange halves of the registers. */
+#ifdef FS_F64
+FS_INLINE void v_transpose(vec r[VL]) {
+    const vec a = _mm256_unpacklo_pd(r[0], r[1]), b = _mm256_unpackhi_pd(r[0], r[1]);
+    const vec c = _mm256_unpacklo_pd(r[2], r[3]), d = _mm256_unpackhi_pd(r[2], r[3]);
+    r[0] = _mm256_permute2f128_pd(a, c, 0x20);
+    r[1] = _mm256_permute2f128_pd(b, d, 0x20);
+    r[2] = _mm256_permute2f128_pd(a, c, 0x31);
+    r[3] = _mm256_permute2f128_pd(b, d, 0x31);
+}
+#else
+FS_INLINE void v_transpose(vec r[VL]) {
+    vec t[VL], u[VL];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        for (int j = 0; j < 2; j++) {
+            u[i + 2 * j] = _mm256_shuffle_ps(t[i + j], t[i + j + 2], 0x44);
+            u[i + 2 * j + 1] = _mm256_shuffle_ps(t[i + j], t[i + j + 2], 0xee);
+        }
+    }
+    for (int j = 0; j < 4; j++) {
+        r[j] = _mm256_permute2f128_ps(u[j], u[j + 4], 0x20);
+        r[j + 4] = _mm256_permute2f128_ps(u[j], u[j + 4], 0x31);
+    }
+}
+#endif
+
 #include "vec_across.h"
 
 /* GEMM tile: 6 rows of 2 registers, 2 for B, 1 broadcast, 1 to spare. */

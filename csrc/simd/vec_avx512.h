@@ -67,5 +67,49 @@ FS_INLINE vec v_sub_int(vec a, vec b) { return FROM_INT(I(sub)(TO_INT(a), TO_INT
 #define v_shl(x, k) FROM_INT(I(slli)(TO_INT(x), (k)))
 #define v_shr(x, k) FROM_INT(I(srli)(TO_INT(x), (k)))
 
+/* r[i][j] -> r[j][i]: interleave pairs, then pairs of pairs, then exchange quarters of the registers. */
+#ifdef FS_F64
+FS_INLINE void v_transpose(vec r[VL]) {
+    vec t[VL], u[VL];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        for (int j = 0; j < 2; j++) {
+            u[i + j] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0x88);
+            u[i + j + 2] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0xdd);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_shuffle_f64x2(u[i], u[i + 4], 0x88);
+        r[i + 4] = _mm512_shuffle_f64x2(u[i], u[i + 4], 0xdd);
+    }
+}
+#else
+FS_INLINE void v_transpose(vec r[VL]) {
+    vec t[VL], u[VL];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        for (int j = 0; j < 2; j++) {
+            u[i + 2 * j] = _mm512_shuffle_ps(t[i + j], t[i + j + 2], 0x44);
+            u[i + 2 * j + 1] = _mm512_shuffle_ps(t[i + j], t[i + j + 2], 0xee);
+        }
+    }
+    /* u[4g + j] holds column j, j + 4, j + 8, j + 12 (by quarter) of rows 4g .. 4g + 3. */
+    for (int j = 0; j < 4; j++) {
+        const vec a = _mm512_shuffle_f32x4(u[j], u[j + 4], 0x88), b = _mm512_shuffle_f32x4(u[j + 8], u[j + 12], 0x88);
+        const vec c = _mm512_shuffle_f32x4(u[j], u[j + 4], 0xdd), d = _mm512_shuffle_f32x4(u[j + 8], u[j + 12], 0xdd);
+        r[j] = _mm512_shuffle_f32x4(a, b, 0x88);
+        r[j + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
+        r[j + 4] = _mm512_shuffle_f32x4(c, d, 0x88);
+        r[j + 12] = _mm512_shuffle_f32x4(c, d, 0xdd);
+    }
+}
+#endif
+
 /* GEMM tile: 14 rows of 2 registers leave 2 for B and 2 to spare. */
 #define GEMM_MR 14

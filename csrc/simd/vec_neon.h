@@ -81,6 +81,23 @@ FS_INLINE vec v_sub_int(vec a, vec b) { return FROM_INT(U(sub)(TO_INT(a), TO_INT
 #define v_shl(x, k) FROM_INT(UN(shl)(TO_INT(x), (k)))
 #define v_shr(x, k) FROM_INT(UN(shr)(TO_INT(x), (k)))
 
+/* r[i][j] -> r[j][i] */
+#ifdef FS_F64
+FS_INLINE void v_transpose(vec r[VL]) {
+    const vec low = vtrn1q_f64(r[0], r[1]), high = vtrn2q_f64(r[0], r[1]);
+    r[0] = low;
+    r[1] = high;
+}
+#else
+FS_INLINE void v_transpose(vec r[VL]) {
+    const float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
+    r[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+    r[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+    r[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+    r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+#endif
+
 #include "vec_across.h"
 
 /* GEMM tile: 12 rows of 2 registers, 2 for B, 6 to spare. */

@@ -63,6 +63,16 @@ FS_INLINE vec v_round(vec a) { return v_sub(v_add(a, v_set1(ROUND_MAGIC)), v_set
 FS_INLINE vec v_shl(vec a, int k) { vec r; EACH(scalar_from(scalar_bits(a.lane[i]) << k)); return r; }
 FS_INLINE vec v_shr(vec a, int k) { vec r; EACH(scalar_from(scalar_bits(a.lane[i]) >> k)); return r; }
 
+FS_INLINE void v_transpose(vec r[VL]) {
+    for (int i = 0; i < VL; i++) {
+        for (int j = 0; j < i; j++) {
+            const REAL x = r[i].lane[j];
+            r[i].lane[j] = r[j].lane[i];
+            r[j].lane[i] = x;
+        }
+    }
+}
+
 #include "vec_across.h"
 
 #define GEMM_MR 4

@@ -70,6 +70,17 @@ FS_INLINE vec v_sub_int(vec a, vec b) { return FROM_INT(I(sub)(TO_INT(a), TO_INT
 /* Adding 1.5 * 2^(mantissa bits) leaves no room for a fraction: the hardware rounds it away, to nearest even. */
 FS_INLINE vec v_round(vec a) { return v_sub(v_add(a, v_set1(ROUND_MAGIC)), v_set1(ROUND_MAGIC)); }
 
+/* r[i][j] -> r[j][i] */
+#ifdef FS_F64
+FS_INLINE void v_transpose(vec r[VL]) {
+    const vec low = _mm_unpacklo_pd(r[0], r[1]), high = _mm_unpackhi_pd(r[0], r[1]);
+    r[0] = low;
+    r[1] = high;
+}
+#else
+FS_INLINE void v_transpose(vec r[VL]) { _MM_TRANSPOSE4_PS(r[0], r[1], r[2], r[3]); }
+#endif
+
 #include "vec_across.h"
 
 /* GEMM tile: 6 rows of 2 registers, 2 for B, 1 broadcast, 1 to spare. */
