@@ -5,7 +5,7 @@
  */
 #include "vec.h"
 
-#include "declare.h"
+#include "kernels.h"
 
 typedef struct {
     const REAL *a;

@@ -10,3 +10,9 @@ struct FS(kernels) {
 };
 
 extern const struct FS(kernels) * FS(simd); /* the one in force; set by dispatch.c */
+
+#ifdef FS_SIMD /* inside simd/: what this object defines */
+#define FS_KERNEL(name, arguments) void FS_SIMD(name) arguments;
+#include "../kernels.def"
+#undef FS_KERNEL
+#endif

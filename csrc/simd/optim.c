@@ -33,8 +33,6 @@ FS_INLINE vec direction(vec x, vec g, REAL sign, REAL decay) {
 FS_INLINE vec average(REAL keep, vec old, REAL intake, vec new) {
     return v_fma(v_set1(keep), old, v_mul(v_set1(intake), new));
 }
-
-void FS_SIMD(sgd)(ptrdiff_t n, REAL *p, const REAL *g, REAL *buffer, const struct FS(sgd_rule) *rule);
 void FS_SIMD(sgd)(ptrdiff_t n, REAL *p, const REAL *g, REAL *buffer, const struct FS(sgd_rule) *rule) {
     const struct FS(sgd_rule) r = *rule;
 #define SGD(i, lanes)                                                         \
@@ -50,9 +48,6 @@ void FS_SIMD(sgd)(ptrdiff_t n, REAL *p, const REAL *g, REAL *buffer, const struc
     } while (0)
     EACH_REGISTER(n, SGD);
 }
-
-void FS_SIMD(rmsprop)(ptrdiff_t n, REAL *p, const REAL *g, REAL *square, REAL *mean, REAL *buffer,
-                      const struct FS(rmsprop_rule) *rule);
 void FS_SIMD(rmsprop)(ptrdiff_t n, REAL *p, const REAL *g, REAL *square, REAL *mean, REAL *buffer,
                       const struct FS(rmsprop_rule) *rule) {
     const struct FS(rmsprop_rule) r = *rule;
@@ -78,9 +73,6 @@ void FS_SIMD(rmsprop)(ptrdiff_t n, REAL *p, const REAL *g, REAL *square, REAL *m
 
 /* The larger; NaN where either is. */
 FS_INLINE vec maximum(vec a, vec b) { return v_select(v_unord(a, a), a, v_max(a, b)); }
-
-void FS_SIMD(adam)(ptrdiff_t n, REAL *p, const REAL *g, REAL *mean, REAL *square, REAL *largest,
-                   const struct FS(adam_rule) *rule);
 void FS_SIMD(adam)(ptrdiff_t n, REAL *p, const REAL *g, REAL *mean, REAL *square, REAL *largest,
                    const struct FS(adam_rule) *rule) {
     const struct FS(adam_rule) r = *rule;
@@ -105,8 +97,6 @@ void FS_SIMD(adam)(ptrdiff_t n, REAL *p, const REAL *g, REAL *mean, REAL *square
 
 /* sum += x . x in double, by STREAMS running sums: the same order, and for float the same bits, on every instruction set. */
 enum { STREAMS = 16 };
-
-void FS_SIMD(optim_squares)(ptrdiff_t n, const REAL *x, double *sum);
 void FS_SIMD(optim_squares)(ptrdiff_t n, const REAL *x, double *sum) {
     double stream[STREAMS] = {0};
     ptrdiff_t i = 0;
@@ -121,7 +111,6 @@ void FS_SIMD(optim_squares)(ptrdiff_t n, const REAL *x, double *sum) {
 }
 
 /* largest = the largest |x|, or NaN if there is one. */
-void FS_SIMD(optim_largest)(ptrdiff_t n, const REAL *x, REAL *largest);
 void FS_SIMD(optim_largest)(ptrdiff_t n, const REAL *x, REAL *largest) {
     vec top = v_zero(), nan = v_zero();
 #define LARGEST(i, lanes)                                         \
@@ -134,14 +123,10 @@ void FS_SIMD(optim_largest)(ptrdiff_t n, const REAL *x, REAL *largest) {
     const REAL bad = v_sum(nan);
     *largest = bad != bad ? bad : v_hmax(top);
 }
-
-void FS_SIMD(optim_scale)(ptrdiff_t n, REAL *x, REAL factor);
 void FS_SIMD(optim_scale)(ptrdiff_t n, REAL *x, REAL factor) {
 #define SCALE(i, lanes) put(x + (i), v_mul(v_set1(factor), get(x + (i), lanes)), lanes)
     EACH_REGISTER(n, SCALE);
 }
-
-void FS_SIMD(optim_clamp)(ptrdiff_t n, REAL *x, REAL limit);
 void FS_SIMD(optim_clamp)(ptrdiff_t n, REAL *x, REAL limit) {
 #define CLAMP(i, lanes) \
     put(x + (i), v_min(v_set1(limit), v_max(v_set1(-limit), get(x + (i), lanes))), lanes) /* NaN stays NaN */

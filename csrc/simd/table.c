@@ -1,6 +1,5 @@
 /* The table of one instruction set and type: every kernel of kernels.def, as compiled here. */
 #include "vec.h"
-#include "declare.h"
 #include "kernels.h"
 
 extern const struct FS(kernels) FS_SIMD(table);
