@@ -25,12 +25,13 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (tuple, list)) else [value]
 
 
-def _roots(outputs: Any, grad_outputs: Any) -> list[tuple[Tensor, Any]]:
+def _roots(outputs: Any, grad_outputs: Any) -> list[tuple[Any, Any]]:
     tensors = _listed(outputs)
     given = [None] * len(tensors) if grad_outputs is None else _listed(grad_outputs)
     if len(given) != len(tensors):
         raise RuntimeError(f"{len(tensors)} outputs but {len(given)} gradients of them")
-    return [(t, seed_gradient(t, g)) for t, g in zip(tensors, given, strict=True)]
+    starts = [seed_gradient(t, g) for t, g in zip(tensors, given, strict=True)]
+    return [(t._node, start) for t, start in zip(tensors, starts, strict=True)]
 
 
 def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool = False) -> None:
@@ -59,9 +60,9 @@ def grad(
         raise NotImplementedError("create_graph=True: gradients of gradients are not supported")
     wanted = _listed(inputs)
     for i, tensor in enumerate(wanted):
-        if not tensor._tracked:
+        if not tensor.requires_grad:
             raise RuntimeError(f"input {i} of grad does not require gradients")
-    found = tape.run(_roots(outputs, grad_outputs), retain_graph=retain_graph, wanted=wanted)
+    found = tape.run(_roots(outputs, grad_outputs), retain_graph=retain_graph, wanted=[t._node for t in wanted])
     for i, gradient in enumerate(found):
         if gradient is None and not allow_unused:
             raise RuntimeError(f"input {i} was not used in computing the outputs; pass allow_unused=True for a None")
@@ -105,13 +106,13 @@ def gradcheck(
     Costs two calls of func for each element of the inputs.
     """
     args = _listed(inputs)
-    checked = [(i, t) for i, t in enumerate(args) if isinstance(t, Tensor) and t._tracked]
+    checked = [(i, t) for i, t in enumerate(args) if isinstance(t, Tensor) and t.requires_grad]
     if not checked:
         raise ValueError("gradcheck: no input requires gradients")
     for i, tensor in checked:
         if tensor.dtype != np.float64:
             raise ValueError(f"gradcheck: input {i} is {tensor.dtype}; differences need float64")
-    outputs = [out for out in _listed(func(*args)) if out._tracked]
+    outputs = [out for out in _listed(func(*args)) if out.requires_grad]
     rng = np.random.default_rng(seed)
     directions = [rng.standard_normal(out.shape) for out in outputs]
     found = grad(outputs, [t for _, t in checked], [wrap(v) for v in directions], allow_unused=True)
@@ -152,5 +153,5 @@ def _differences(
 
 
 def _project(func: Callable[..., Any], args: list[Any], directions: list[Any]) -> float:
-    outputs = [out for out in _listed(func(*args)) if out._tracked]
+    outputs = [out for out in _listed(func(*args)) if out.requires_grad]
     return float(sum((out.array * v).sum() for out, v in zip(outputs, directions, strict=True)))

@@ -1,8 +1,11 @@
 """The tape: what each operation leaves behind for the way back, and the way back.
 
 An operation on tensors that need a gradient hangs one :class:`Node` on its result: its gradient function, the nodes (or
-leaves) it came from, and the arrays that the gradient will need. Nodes are numbered as they are made, so a node's parents
-always have smaller numbers, and walking the graph by falling number is a topological order: no search, no recursion.
+leaves) it came from, and what the gradient will need. Nodes are numbered as they are made, so a node's parents always
+have smaller numbers, and walking the graph by falling number is a topological order: no search, no recursion.
+
+In-place changes take their numbers from the same clock: what a node saved still holds if it was last changed before the
+node was made. So saving costs nothing on the way forward.
 """
 
 import functools
@@ -23,11 +26,27 @@ OUTPUT: Any = type("OUTPUT", (), {"__repr__": lambda self: "OUTPUT"})()
 
 
 class Tracked:
-    """What a node may save with a guard against in-place changes; Tensor is the only kind."""
+    """What a node may save and notice in-place changes of; Tensor is the only kind.
 
-    __slots__ = ("_version", "array")
-    _version: list[int]
+    ``_changed`` holds the time of the last in-place change, in a list that all who share the memory share.
+    """
+
+    __slots__ = ("_changed", "array")
+    _changed: list[int]
     array: Array
+
+    def touch(self) -> None:
+        """Note that the memory was changed in place."""
+        self._changed[0] = next(_clock)
+
+
+class _Output(Tracked):
+    """A node's own result among what it saved: the array alone, for the tensor would hold its own node."""
+
+    __slots__ = ()
+
+    def __init__(self, out: Tracked) -> None:
+        self.array, self._changed = out.array, out._changed
 
 
 class _GradMode(threading.local):
@@ -35,130 +54,153 @@ class _GradMode(threading.local):
 
 
 mode = _GradMode()
-_numbers = itertools.count()
+_clock = itertools.count(1)
 
 
 class Node:
-    """One operation on the tape."""
+    """One operation on the tape, or (with no gradient function and no parents) a leaf where the tape ends."""
 
-    __slots__ = ("gradient", "guards", "hooks", "number", "parents", "retained", "saved")
+    __slots__ = ("gradient", "hooks", "number", "parents", "retained", "saved")
 
-    def __init__(self, gradient: Gradient, parents: tuple[Any, ...], saved: tuple[Any, ...], out: Any) -> None:
-        self.gradient: Gradient | None = gradient
-        self.parents = tuple([None if p is None or not p._tracked else p._node or p for p in parents])
-        self.number = next(_numbers)
+    def __init__(self, gradient: Gradient | None, parents: Sequence["Node | None"], saved: Sequence[Any]) -> None:
+        self.gradient = gradient
+        self.parents = parents
+        self.saved: Sequence[Any] | None = saved
+        self.number = next(_clock)
         self.hooks: dict[int, Callable[..., Any]] | None = None
-        self.retained: Any = None
-        arrays, guards = [], []
-        for value in saved:
-            kept = out if value is OUTPUT else value
-            if isinstance(kept, Tracked):
-                guards.append((kept._version, kept._version[0]))
-                kept = kept.array
-            arrays.append(kept)
-        self.saved: list[Any] | None = arrays
-        self.guards = guards
+        self.retained: Any = None  # a weak reference to the tensor whose .grad is to be kept
 
     def unpack(self) -> list[Any]:
-        """What was saved, if it is still there and still what it was."""
+        """What was saved, tensors as arrays, if it is still there and still what it was."""
         if self.saved is None:
             raise RuntimeError(
                 "backward through the same graph a second time: what it had saved was freed by the first; "
                 "pass retain_graph=True to the first backward"
             )
-        for version, seen in self.guards:
-            if version[0] != seen:
-                raise RuntimeError(
-                    f"a tensor that the gradient of {self.name()} needs was changed in place since "
-                    f"(it is at version {version[0]}, expected {seen}); change a copy instead (clone)"
-                )
-        return self.saved
+        values = []
+        for value in self.saved:
+            if isinstance(value, Tracked):
+                if value._changed[0] > self.number:
+                    raise RuntimeError(
+                        f"a tensor of shape {value.array.shape} that the gradient of {self.name()} needs was changed in "
+                        "place since; change a copy instead (clone)"
+                    )
+                values.append(value.array)
+            else:
+                values.append(value)
+        return values
 
     def name(self) -> str:
         """The operation's name, for messages: PyTorch's grad_fn names, near enough."""
-        return getattr(self.gradient, "__name__", "a freed operation").strip("_").removesuffix("_gradient")
+        return getattr(self.gradient, "__name__", "a leaf").strip("_").removesuffix("_gradient")
 
     def free(self) -> None:
         """Let go of everything saved."""
         self.saved = None
-        self.guards = []
+
+
+def with_output(saved: tuple[Any, ...], out: Tracked) -> tuple[Any, ...]:
+    """What to save, with OUTPUT replaced by what it stands for."""
+    for value in saved:
+        if value is OUTPUT:
+            return tuple([_Output(out) if v is OUTPUT else v for v in saved])
+    return saved
 
 
 class _Pending:
     """Gradients on their way: the first arrival is kept as it is, only a sum made here is added to in place."""
 
     def __init__(self) -> None:
-        self._arrays: dict[Any, Array] = {}
-        self._ours: set[Any] = set()
+        self._arrays: dict[Node, Array] = {}
+        self._ours: set[Node] = set()
+        self._heap: list[tuple[int, Node]] = []
 
-    def add(self, key: Any, gradient: Array) -> bool:
-        """Add to what has arrived for this node or leaf; True if it is the first."""
-        held = self._arrays.get(key)
+    def __bool__(self) -> bool:
+        return bool(self._heap)
+
+    def add(self, node: Node, gradient: Array) -> None:
+        """Add to what has arrived for this node."""
+        if type(gradient) is not np.ndarray:
+            gradient = np.asarray(gradient)  # arithmetic on arrays without axes gives NumPy scalars
+        held = self._arrays.get(node)
         if held is None:
-            self._arrays[key] = gradient
-            return True
-        if key in self._ours:
+            self._arrays[node] = gradient
+            heapq.heappush(self._heap, (-node.number, node))
+        elif node in self._ours:
             np.add(held, gradient, out=held)
         else:
-            self._arrays[key] = np.asarray(held + gradient)  # NumPy makes scalars of 0-d sums
-            self._ours.add(key)
-        return False
+            self._arrays[node] = np.asarray(held + gradient)
+            self._ours.add(node)
 
-    def take(self, key: Any) -> Array:
-        return self._arrays.pop(key)
+    def pop(self) -> tuple[Node, Array]:
+        """The youngest node that something has arrived for: nothing more can arrive for it."""
+        node = heapq.heappop(self._heap)[1]
+        self._ours.discard(node)
+        return node, self._arrays.pop(node)
 
-    def leaves(self) -> dict[Any, Array]:
-        return self._arrays
+
+class _Given:
+    """The memory that was handed out as somebody's gradient, so that no two tensors share one."""
+
+    def __init__(self) -> None:
+        self._owners: dict[int, Array] = {}
+
+    def mark(self, gradient: Array) -> None:
+        """Somebody holds this already."""
+        owner = _owner(gradient)
+        self._owners[id(owner)] = owner
+
+    def own(self, gradient: Array) -> Array:
+        """The gradient, or a copy if somebody holds its memory or nobody may write to it."""
+        if id(_owner(gradient)) in self._owners or not gradient.flags.writeable:
+            gradient = gradient.copy(order="K")
+        self.mark(gradient)
+        return gradient
 
 
-def run(roots: Sequence[tuple[Any, Array]], *, retain_graph: bool, wanted: Sequence[Any] | None = None) -> list[Any]:
+def _owner(array: Array) -> Array:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def run(roots: Sequence[tuple[Node, Array]], *, retain_graph: bool, wanted: Sequence[Any] | None = None) -> list[Any]:
     """Carry gradients from the roots back to the leaves.
 
-    Each root is a (tensor, gradient of it) pair. With ``wanted`` None, leaves get theirs added to ``.grad``. Otherwise
-    the gradients of the wanted tensors, leaves or not, are returned (None where nothing arrived) and ``.grad`` is left
-    alone.
+    Each root is a (node, gradient of its tensor) pair. With ``wanted`` None, leaves get theirs added to ``.grad``.
+    Otherwise the gradients of the wanted nodes, leaves or not, are returned (None where nothing arrived) and ``.grad`` is
+    left alone.
     """
-    pending = _Pending()
-    heap: list[tuple[int, Node]] = []
-    leaves: dict[int, Any] = {}
+    pending, given = _Pending(), _Given()
+    captured: dict[Node, Array] = {}
+    keys = set() if wanted is None else set(wanted)
+    for node, gradient in roots:
+        pending.add(node, gradient)
+        given.mark(gradient)
+    with np.errstate(all="ignore"):  # NaN and infinities are results like any other
+        while pending:
+            node, dy = pending.pop()
+            if node.hooks:
+                dy = _call_hooks(node.hooks, dy)
+                given.mark(dy)
+            if node in keys:
+                captured[node] = given.own(dy)
+            if node.retained is not None and wanted is None:
+                _retain(node, dy, given)
+            if node.gradient is not None:
+                _step(node, dy, pending, retain_graph)
+    return [] if wanted is None else [captured.get(node) for node in wanted]
 
-    def arrive(target: Any, gradient: Array) -> None:
-        if type(target) is Node:
-            if pending.add(target, gradient):
-                heapq.heappush(heap, (-target.number, target))
-        elif pending.add(id(target), gradient):
-            leaves[id(target)] = target
 
-    for tensor, gradient in roots:
-        arrive(tensor._node or tensor, gradient)
-    captured: dict[Any, Array] = {}
-    keys = set() if wanted is None else {t._node for t in wanted if t._node is not None}
-    while heap:
-        node = heapq.heappop(heap)[1]
-        dy = pending.take(node)
-        if node.hooks:
-            dy = _call_hooks(node.hooks, dy)
-        if node.retained is not None and wanted is None:
-            _retain(node, dy)
-        if node in keys:
-            captured[node] = dy
-        saved = node.unpack()
-        parents = node.parents
-        gradients = node.gradient(dy, tuple([p is not None for p in parents]), *saved)  # type: ignore[misc]
-        if not retain_graph:
-            node.free()
-        for parent, gradient in zip(parents, gradients, strict=True):
-            if parent is not None and gradient is not None:
-                arrive(parent, gradient)
-    arrived = {}
-    for key, gradient in pending.leaves().items():
-        hooks = leaves[key]._hooks
-        arrived[key] = _call_hooks(hooks, gradient) if hooks else gradient
-    if wanted is None:
-        for key, gradient in arrived.items():
-            leaves[key]._accumulate(gradient)
-        return []
-    return [captured.get(t._node) if t._node is not None else arrived.get(id(t)) for t in wanted]
+def _step(node: Node, dy: Array, pending: _Pending, retain_graph: bool) -> None:
+    """From one node to its parents."""
+    saved, parents = node.unpack(), node.parents
+    gradients = node.gradient(dy, [p is not None for p in parents], *saved)  # type: ignore[misc]
+    if not retain_graph:
+        node.free()
+    for parent, gradient in zip(parents, gradients, strict=True):
+        if parent is not None and gradient is not None:
+            pending.add(parent, gradient)
 
 
 def _call_hooks(hooks: dict[int, Callable[..., Any]], gradient: Array) -> Array:
@@ -168,14 +210,14 @@ def _call_hooks(hooks: dict[int, Callable[..., Any]], gradient: Array) -> Array:
     return gradient
 
 
-def _retain(node: Node, dy: Array) -> None:
+def _retain(node: Node, dy: Array, given: _Given) -> None:
     tensor = node.retained()
     if tensor is not None:
-        tensor._accumulate(dy)
+        tensor._accumulate(dy if tensor.grad is not None else given.own(dy))
 
 
 class set_grad_enabled:
-    """Switch recording on or off: a function, a context manager and, through no_grad and enable_grad, a decorator."""
+    """Switch recording on or off: a function, a context manager and a decorator."""
 
     def __init__(self, mode: bool) -> None:
         self._previous = _swap(mode)
@@ -187,6 +229,10 @@ class set_grad_enabled:
     def __exit__(self, *exception: object) -> None:
         _swap(self._previous)
 
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        _swap(self._previous)
+        return (enable_grad if self._mode else no_grad)()(function)
+
 
 def _swap(enabled: bool) -> bool:
     previous = mode.enabled
@@ -195,12 +241,15 @@ def _swap(enabled: bool) -> bool:
 
 
 class _Switch:
-    """Base of no_grad and enable_grad: a context manager, re-enterable, and a decorator."""
+    """Base of no_grad and enable_grad: a context manager, re-enterable, and a decorator, with parentheses or without."""
 
     _enabled: bool
+    _previous: list[bool]
 
-    def __init__(self) -> None:
-        self._previous: list[bool] = []
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        switch = super().__new__(cls)
+        switch._previous = []
+        return switch if function is None else switch(function)
 
     def __enter__(self) -> None:
         self._previous.append(_swap(self._enabled))
@@ -231,7 +280,9 @@ class enable_grad(_Switch):
     _enabled = True
 
 
-inference_mode = no_grad
+def inference_mode(mode: Any = True) -> Any:
+    """no_grad under PyTorch's other name; with mode False it changes nothing."""
+    return set_grad_enabled(is_grad_enabled()) if mode is False else no_grad() if mode is True else no_grad(mode)
 
 
 def is_grad_enabled() -> bool:

@@ -4,6 +4,7 @@ The class holds what a tensor *is*; what can be *done* with it lives in ``ops``,
 methods (see :func:`method`), so that imports run downwards only.
 """
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,13 +27,12 @@ class Tensor(tape.Tracked):
 
     __slots__ = (
         "__weakref__",
-        "_hooks",
-        "_is_view",
-        "_node",
-        "_owns_grad",
-        "_tracked",
+        "_base",  # the tensor that this one is a view of
+        "_base_node",  # the base's node when this view's own was made
+        "_node",  # where the tape goes on; None if no gradient is wanted
         "grad",
     )
+    _base_node: Node | None
 
     __array_priority__ = 1000  # NumPy leaves array + tensor to us
     __array_ufunc__ = None
@@ -40,12 +40,9 @@ class Tensor(tape.Tracked):
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         self.array: Array = as_array(data, dtype)
         self.grad: Tensor | None = None
-        self._tracked = False
         self._node: Node | None = None
-        self._version = [0]
-        self._hooks: dict[int, Callable[..., Any]] | None = None
-        self._is_view = False
-        self._owns_grad = False
+        self._changed = [0]
+        self._base: Tensor | None = None
         if requires_grad:
             self.requires_grad = True
 
@@ -128,15 +125,20 @@ class Tensor(tape.Tracked):
     @property
     def requires_grad(self) -> bool:
         """Do operations on this tensor leave a trace for backward()?"""
-        return self._tracked
+        return history(self) is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value == self.requires_grad:
+            return
+        if not value and not self.is_leaf:
+            raise RuntimeError("requires_grad can only be switched off on leaf tensors; use detach()")
         if value and self.array.dtype.kind != "f":
             raise RuntimeError(f"only tensors of floating point dtype can require gradients, got {self.dtype}")
-        if not value and self._node is not None:
-            raise RuntimeError("requires_grad can only be switched off on leaf tensors; use detach()")
-        self._tracked = bool(value)
+        self._node = None
+        if value:
+            self._node = Node(None, (), ())
+            self._node.retained = weakref.ref(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Set requires_grad in place."""
@@ -146,12 +148,13 @@ class Tensor(tape.Tracked):
     @property
     def is_leaf(self) -> bool:
         """Made by the user, not by an operation that is on the tape."""
-        return self._node is None
+        node = history(self)
+        return node is None or node.gradient is None
 
     @property
     def grad_fn(self) -> Node | None:
         """The tape's record of the operation that made this tensor; None for a leaf."""
-        return self._node
+        return None if self.is_leaf else self._node
 
     @property
     def data(self) -> "Tensor":
@@ -161,20 +164,19 @@ class Tensor(tape.Tracked):
     @data.setter
     def data(self, value: "Tensor") -> None:
         self.array = value.array
-        self._version[0] += 1
+        self.touch()
 
     def detach(self) -> "Tensor":
         """The same memory, without history; in-place changes of either are seen by the tape."""
         out = wrap(self.array)
-        out._version = self._version
+        out._changed = self._changed
         return out
 
     def detach_(self) -> "Tensor":
         """Forget the history in place."""
-        if self._is_view:
+        if self._base is not None:
             raise RuntimeError("a view cannot be detached in place; use detach()")
         self._node = None
-        self._tracked = False
         return self
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -193,46 +195,47 @@ class Tensor(tape.Tracked):
             If self needs no gradient, has more than one element and no gradient is given, if the graph was freed, or if a
             tensor that the tape needs was changed in place.
         """
-        tape.run([(self, seed_gradient(self, gradient))], retain_graph=retain_graph)
+        start = seed_gradient(self, gradient)
+        tape.run([(self._node, start)], retain_graph=retain_graph)  # type: ignore[list-item]
 
     def retain_grad(self) -> None:
         """Keep `.grad` of this tensor too, although it is not a leaf."""
-        if not self._tracked:
+        node = history(self)
+        if node is None:
             raise RuntimeError("retain_grad() on a tensor that does not require gradients")
-        if self._node is not None:
-            self._node.retained = weakref.ref(self)
+        node.retained = weakref.ref(self)
 
     def register_hook(self, hook: Callable[["Tensor"], Any]) -> "HookHandle":
         """Call hook(gradient) when this tensor's gradient is known; what it returns, if not None, takes its place."""
-        if not self._tracked:
+        node = history(self)
+        if node is None:
             raise RuntimeError("cannot register a hook on a tensor that does not require gradients")
-        owner: Any = self if self._node is None else self._node
-        field = "_hooks" if self._node is None else "hooks"
-        if getattr(owner, field) is None:
-            setattr(owner, field, {})
+        if node.hooks is None:
+            node.hooks = {}
 
         def on_array(gradient: Array) -> Array | None:
             changed = hook(wrap(gradient))
-            return None if changed is None else changed.array
+            if changed is None:
+                return None
+            if not isinstance(changed, Tensor) or changed.shape != gradient.shape:
+                raise RuntimeError(f"a hook must return None or a tensor of shape {gradient.shape}, got {changed!r}")
+            return changed.array
 
-        return HookHandle(getattr(owner, field), on_array)
+        return HookHandle(node.hooks, on_array)
 
     def _accumulate(self, gradient: Array) -> None:
-        """Add to .grad: the first array is kept by reference, and only a sum made here is added to in place."""
+        """Add to .grad; the first gradient becomes .grad, so it must be nobody else's."""
         if self.grad is None:
             self.grad = wrap(gradient)
-            self._owns_grad = False
-        elif self._owns_grad:
-            np.add(self.grad.array, gradient, out=self.grad.array)
         else:
-            self.grad.array = np.asarray(self.grad.array + gradient)  # NumPy makes scalars of 0-d sums
-            self._owns_grad = True
+            np.add(self.grad.array, gradient, out=self.grad.array)
+            self.grad.touch()
 
     # ---- to Python and NumPy ----
 
     def numpy(self) -> Array:
         """The NumPy array itself; RuntimeError if self requires gradients (detach first)."""
-        if self._tracked:
+        if self.requires_grad:
             raise RuntimeError("this tensor requires gradients; use tensor.detach().numpy()")
         return self.array
 
@@ -251,7 +254,7 @@ class Tensor(tape.Tracked):
         return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if self._tracked:
+        if self.requires_grad:
             raise RuntimeError("this tensor requires gradients; use tensor.detach() to give it to NumPy")
         if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
             raise ValueError(f"cannot give {self.dtype} as {dtype} without a copy")
@@ -260,7 +263,7 @@ class Tensor(tape.Tracked):
         return self.array if dtype is None else self.array.astype(dtype, copy=False)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
-        if self._tracked:
+        if self.requires_grad:
             raise BufferError("this tensor requires gradients; use tensor.detach() to export it")
         return self.array.__dlpack__(**kwargs)
 
@@ -306,31 +309,29 @@ class Tensor(tape.Tracked):
         body = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
         if self.array.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool):
             body += f", dtype={self.dtype}"
-        if self._node is not None:
-            body += f", grad_fn=<{self._node.name()}>"
-        elif self._tracked:
+        if not self.is_leaf:
+            body += f", grad_fn=<{history(self).name()}>"  # type: ignore[union-attr]
+        elif self._node is not None:
             body += ", requires_grad=True"
         return f"tensor({body})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
-        if self._node is not None:
+        if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be deep-copied; use detach().clone()")
         out = type(self).__new__(type(self))
-        Tensor.__init__(out, self.array.copy(order="K"))
-        out._tracked = self._tracked
+        Tensor.__init__(out, self.array.copy(order="K"), requires_grad=self.requires_grad)
         if self.grad is not None:
             out.grad = wrap(self.grad.array.copy(order="K"))
         memo[id(self)] = out
         return out
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return (_rebuild, (type(self), np.ascontiguousarray(self.array), self._tracked))
+        return (_rebuild, (type(self), np.ascontiguousarray(self.array).reshape(self.shape), self.requires_grad))
 
 
 def _rebuild(kind: type[Tensor], array: Array, tracked: bool) -> Tensor:
     out = kind.__new__(kind)
-    Tensor.__init__(out, array)
-    out._tracked = tracked
+    Tensor.__init__(out, array, requires_grad=tracked)
     return out
 
 
@@ -374,82 +375,151 @@ def as_array(data: Any, dtype: Any = None) -> Array:
     return array
 
 
-def wrap(array: Array) -> Tensor:
-    """A tensor around an array, without any check: for results of the backend."""
-    out = Tensor.__new__(Tensor)
-    out.array = array
+_new = Tensor.__new__
+_ndarray = np.ndarray
+
+
+def wrap(array: Any) -> Tensor:
+    """A tensor around an array, without any check: for results of the backend and of NumPy."""
+    out: Tensor = _new(Tensor)
+    out.array = array if type(array) is _ndarray else np.asarray(array)  # a result without axes is a NumPy scalar
     out.grad = None
-    out._tracked = False
     out._node = None
-    out._version = [0]
-    out._hooks = None
-    out._is_view = False
-    out._owns_grad = False
+    out._changed = [0]
+    out._base = None
     return out
 
 
-def record(array: Array, parents: tuple[Tensor | None, ...], gradient: Gradient, *saved: Any) -> Tensor:
+def record(array: Any, parents: tuple[Tensor | None, ...], gradient: Gradient, *saved: Any) -> Tensor:
     """The result of an operation; on the tape if it should be.
 
-    ``gradient(dy, needs, *saved)`` returns, for each parent, the gradient or (where ``needs`` is False) None. Tensors
-    among ``saved`` reach it as arrays, after a check that they were not changed in place; tape.OUTPUT stands for the
-    result itself.
+    ``gradient(dy, needs, *saved)`` returns, for each parent, the gradient (a new array, or dy or a view of it) or, where
+    ``needs`` is False, None. Tensors among ``saved`` reach it as arrays, after a check that they were not changed in
+    place since; tape.OUTPUT stands for the result itself.
     """
     out = wrap(array)
-    if tape.mode.enabled:
-        for parent in parents:
-            if parent is not None and parent._tracked:
-                out._tracked = True
-                out._node = Node(gradient, parents, saved, out)
-                break
+    for parent in parents:
+        if parent is not None and (parent._node is not None or parent._base is not None):
+            if tape.mode.enabled:
+                nodes = [None if p is None else p._node if p._base is None else history(p) for p in parents]
+                if any(nodes):
+                    out._node = Node(gradient, nodes, tape.with_output(saved, out))
+            break
     return out
 
 
 def record_view(array: Array, base: Tensor, gradient: Gradient, *saved: Any) -> Tensor:
     """Like record(), for a result that shares the memory of its one parent: in-place changes of either count for both."""
     out = record(array, (base,), gradient, *saved)
-    out._version = base._version
-    out._is_view = True
-    if out._node is not None and base._node is not None:
-        # A later in-place change of the base would leave this node with a past that no longer holds.
-        out._node.guards.append((base._version, base._version[0]))
+    root = base if base._base is None else base._base
+    out._changed = base._changed
+    out._base, out._base_node = root, root._node
     return out
+
+
+def cast(x: Tensor, dtype: dtypes.DType) -> Tensor:
+    """x in another dtype, on the tape; x itself if it has it already."""
+    if x.array.dtype == dtype:
+        return x
+    with np.errstate(all="ignore"):
+        array = x.array.astype(dtype)
+    return record(array, (x,), _cast_gradient, x.array.dtype) if dtype.kind == "f" else wrap(array)
+
+
+def _cast_gradient(dy, needs, dtype):  # type: ignore[no-untyped-def]
+    return (dy.astype(dtype),)
+
+
+# ---- in-place changes ----
+
+
+def history(x: Tensor) -> Node | None:
+    """Where x came from. A view's history is written anew when its base was changed in place since."""
+    base = x._base
+    if base is not None and base._node is not x._base_node:
+        x._base_node = base._node
+        x._node = None
+        if base._node is not None:
+            x._node = Node(_read_gradient, (base._node,), (places(x.array, base.array), base.shape))
+    return x._node
+
+
+def _read_gradient(dy, needs, at, shape):  # type: ignore[no-untyped-def]
+    dx = np.zeros(shape, dy.dtype)
+    np.add.at(dx.reshape(-1), at.reshape(-1), dy.reshape(-1))
+    return (dx,)
+
+
+def _write_gradient(dy, needs, at):  # type: ignore[no-untyped-def]
+    before = np.array(dy, order="C")  # a copy: what was overwritten had no influence
+    before.reshape(-1)[at] = 0
+    return before if needs[0] else None, dy.reshape(-1)[at] if needs[1] else None
+
+
+def places(view: Array, base: Array) -> Array:
+    """The logical position in base of every element of a view of it."""
+
+    def offsets(array: Array) -> Array:
+        start = array.__array_interface__["data"][0]
+        steps = np.ogrid[tuple(slice(size) for size in array.shape)]
+        return sum((i * stride for i, stride in zip(steps, array.strides, strict=True)), np.array(start))
+
+    known = np.broadcast_to(offsets(base), base.shape).reshape(-1)
+    order = np.argsort(known, kind="stable")
+    wanted = np.broadcast_to(offsets(view), view.shape)
+    return order[np.searchsorted(known, wanted, sorter=order)]
 
 
 def replace(x: Tensor, result: Tensor) -> Tensor:
     """Make x, in place, what an operation on it has computed: the second half of every op that ends in an underscore."""
-    check_inplace(x, result)
+    check_inplace(x)
     if result.shape != x.shape:
         raise RuntimeError(f"an in-place operation cannot change the shape: {x.shape} would become {result.shape}")
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):
         raise RuntimeError(f"result type {result.dtype} cannot be stored in a tensor of {x.dtype}")
-    np.copyto(x.array, result.array, casting="same_kind")
-    x._version[0] += 1
-    if result._node is not None:
-        # The result's own guards may be about x as it was; the array it saved as its output is a copy that still holds.
-        x._node, x._tracked = result._node, True
+    result = cast(result, x.dtype)
+    np.copyto(x.array, result.array)
+    return rewrite(x, result._node)
+
+
+def check_inplace(x: Tensor) -> None:
+    """RuntimeError where x must not be changed in place."""
+    if not x.array.flags.writeable:
+        raise RuntimeError("this tensor cannot be changed in place: it is expanded or read-only; use clone()")
+    if tape.mode.enabled:
+        owner = x if x._base is None else x._base
+        if owner._node is not None and owner._node.gradient is None:
+            kind = "leaf tensor" if owner is x else "view of a leaf tensor"
+            raise RuntimeError(
+                f"a {kind} that requires gradients is changed in place; do it under no_grad(), or on a clone()"
+            )
+
+
+def rewrite(x: Tensor, node: Node | None) -> Tensor:
+    """x was changed in place by the operation that node stands for: give x, and what it is a view of, their new history."""
+    x.touch()
+    base = x._base
+    if not tape.mode.enabled:
+        return x
+    if base is None:
+        _move_retained(x, node)
+        x._node = node
+    elif node is not None or base._node is not None:
+        written = Node(_write_gradient, (base._node, node), (places(x.array, base.array),))
+        _move_retained(base, written)
+        base._node = written
     return x
 
 
-def check_inplace(x: Tensor, *operands: Any) -> None:
-    """RuntimeError where changing x in place would lose a gradient."""
-    if not tape.mode.enabled:
-        return
-    tracked = x._tracked or any(isinstance(o, Tensor) and o._tracked for o in operands)
-    if x._tracked and x._node is None:
-        raise RuntimeError(
-            "a leaf tensor that requires gradients is changed in place; do it under no_grad(), or on a clone()"
-        )
-    if tracked and x._is_view:
-        raise RuntimeError(
-            "a view is changed in place by an operation that needs a gradient, which is not supported; "
-            "index the base instead (base[i] = value)"
-        )
+def _move_retained(x: Tensor, node: Node | None) -> None:
+    """retain_grad() is about the tensor, not about the operation that made it first."""
+    if x._node is not None and node is not None:
+        node.retained, x._node.retained = x._node.retained, None
 
 
 def seed_gradient(tensor: Tensor, gradient: Any) -> Array:
     """The gradient that backward starts from: ones for a scalar, or what the user gave, checked."""
-    if not tensor._tracked:
+    if history(tensor) is None:
         raise RuntimeError("this tensor does not require gradients and was not computed from one that does")
     if gradient is None:
         if tensor.array.size != 1:
@@ -468,3 +538,15 @@ def method(function: F, *names: str) -> F:
     for name in names or (function.__name__,):
         setattr(Tensor, name, function)
     return function
+
+
+def in_place(function: Callable[..., Tensor], *names: str) -> Callable[..., Tensor]:
+    """The variant of an operation that overwrites its input, attached under the operation's name and an underscore."""
+
+    @functools.wraps(function)
+    def changed(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return replace(input, function(input, *args, **kwargs))
+
+    changed.__name__ = changed.__qualname__ = f"{function.__name__}_"
+    changed.__doc__ = f"{function.__name__}, in place."
+    return method(changed, changed.__name__, *names)

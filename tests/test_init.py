@@ -11,9 +11,9 @@ from fastscratch.nn import init
 
 def draws(function, *args, shape=(300, 200), **kwargs) -> np.ndarray:
     tensor = fs.zeros(*shape, requires_grad=True)
-    version = tensor._version[0]
+    version = tensor._changed[0]
     assert function(tensor, *args, generator=fs.Generator().manual_seed(3), **kwargs) is tensor
-    assert tensor.is_leaf and tensor.requires_grad and tensor._version[0] > version
+    assert tensor.is_leaf and tensor.requires_grad and tensor._changed[0] > version
     return tensor.detach().numpy()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import tape
 from ..tape import Node
-from ..tensor import HookHandle, Tensor, record, wrap
+from ..tensor import HookHandle, Tensor, history, record, wrap
 
 Hook = Callable[..., Any]
 _NOTHING = np.zeros(())  # travels where only the arrival counts
@@ -51,7 +51,7 @@ def call(module: Any, hooks: Hooks, args: tuple[Any, ...], kwargs: dict[str, Any
         return output
     several = isinstance(output, (tuple, list))
     outputs = tuple(output) if several else (output,)
-    if not any(isinstance(out, Tensor) and out._tracked for out in outputs):
+    if not any(isinstance(out, Tensor) and out.requires_grad for out in outputs):
         return output
 
     def on_outputs(given: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -83,7 +83,7 @@ def _gate(
     even if no gradient takes the way there.
     """
     slots: list[Any] = [None] * len(values)
-    tracked = {i: (v.shape, v.dtype) for i, v in enumerate(values) if isinstance(v, Tensor) and v._tracked}
+    tracked = {i: (v.shape, v.dtype) for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad}
 
     def join(dy: Any, needs: Any) -> Sequence[Any]:
         for i, (shape, dtype) in tracked.items():
@@ -96,20 +96,21 @@ def _gate(
         slots[i] = dy
         return (_NOTHING,)
 
-    parents = tuple(v if isinstance(v, Tensor) else None for v in values)
-    node = Node(join, (*parents, None if below is None else _stand_in(below)), (), None)
-    stub = _stand_in(node)
+    parents = [history(v) if isinstance(v, Tensor) else None for v in values]
+    node = Node(join, (*parents, below), ())
     passed = list(values)
     for i in tracked:
-        passed[i] = record(values[i].array, (stub,), module_hook_gradient, i)
-        passed[i]._version, passed[i]._is_view = values[i]._version, True
+        array = values[i].array.view()
+        array.flags.writeable = False  # a change in place would pass the gate unseen
+        passed[i] = record(array, (_stand_in(node),), module_hook_gradient, i)
+        passed[i]._changed = values[i]._changed
     return node, tuple(passed)
 
 
 def _stand_in(node: Node) -> Tensor:
     """A tensor that stands for the node where a parent is asked for."""
     stub = wrap(_NOTHING)
-    stub._node, stub._tracked = node, True
+    stub._node = node
     return stub
 
 

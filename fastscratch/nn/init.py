@@ -38,7 +38,7 @@ _TABLE = 1 << 14  # points in the table of a truncated normal distribution
 def _fill(tensor: Tensor, values: Any) -> Tensor:
     """Copy values into the tensor, unseen by the tape except that the tensor has changed."""
     np.copyto(tensor.array, values, casting="unsafe")
-    tensor._version[0] += 1
+    tensor.touch()
     return tensor
 
 

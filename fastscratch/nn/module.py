@@ -512,4 +512,4 @@ def _load(value: Tensor, array: Any, assign: bool) -> None:
         value.data = Tensor(array)
         return
     np.copyto(value.array, array, casting="unsafe")
-    value._version[0] += 1
+    value.touch()

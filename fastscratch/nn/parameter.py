@@ -37,7 +37,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
         if isinstance(data, Tensor):
-            self._version = data._version
+            self._changed = data._changed
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

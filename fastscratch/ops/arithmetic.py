@@ -5,18 +5,21 @@ from typing import Any
 import numpy as np
 
 from ..backend.broadcast import sum_to
-from ..tensor import Tensor, method, record, replace
-from .operands import floating, need_broadcast, need_tensor, pair
+from ..tensor import Tensor, in_place, method, record
+from .operands import elementwise, floating, is_number, need_broadcast, need_tensor, pair, quiet
 
-__all__ = ["add", "div", "mul", "neg", "pow", "sub"]
+__all__ = [
+    "add", "addcdiv", "addcmul", "div", "divide", "floor_divide", "fmod", "lerp", "mul", "multiply", "neg", "negative",
+    "pow", "remainder", "sub", "subtract", "true_divide",
+]  # fmt: skip
 
 
 def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """input + alpha * other, broadcast."""
     if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Tensor) else other * alpha
-    a, b = _broadcastable(input, other, "add")
-    return record(a.array + b.array, (a, b), _add_gradient, a.array.shape, b.array.shape)
+        other = other * alpha
+    a, b = pair(input, other, "add")
+    return record(elementwise(np.add, a, b, "add"), (a, b), _add_gradient, a.array.shape, b.array.shape)
 
 
 def _add_gradient(dy, needs, a_shape, b_shape):
@@ -26,9 +29,9 @@ def _add_gradient(dy, needs, a_shape, b_shape):
 def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """input - alpha * other, broadcast."""
     if alpha != 1:
-        other = mul(other, alpha) if isinstance(other, Tensor) else other * alpha
-    a, b = _broadcastable(input, other, "sub")
-    return record(a.array - b.array, (a, b), _sub_gradient, a.array.shape, b.array.shape)
+        other = other * alpha
+    a, b = pair(input, other, "sub")
+    return record(elementwise(np.subtract, a, b, "sub"), (a, b), _sub_gradient, a.array.shape, b.array.shape)
 
 
 def _sub_gradient(dy, needs, a_shape, b_shape):
@@ -37,12 +40,18 @@ def _sub_gradient(dy, needs, a_shape, b_shape):
 
 def mul(input: Tensor, other: Any) -> Tensor:
     """input * other, broadcast."""
-    a, b = _broadcastable(input, other, "mul")
-    return record(a.array * b.array, (a, b), _mul_gradient, a if b._tracked else a.shape, b if a._tracked else b.shape)
+    a, b = pair(input, other, "mul")
+    # Each operand is saved only for the other's gradient; where it is not needed its shape stands in.
+    return record(
+        elementwise(np.multiply, a, b, "mul"),
+        (a, b),
+        _mul_gradient,
+        a if b._node is not None else a.array.shape,
+        b if a._node is not None else b.array.shape,
+    )
 
 
 def _mul_gradient(dy, needs, a, b):
-    # Each operand is saved only for the other's gradient; where it is not needed its shape stands in.
     da = sum_to(dy * b, _shape(a)) if needs[0] else None
     db = sum_to(dy * a, _shape(b)) if needs[1] else None
     return da, db
@@ -54,32 +63,74 @@ def _shape(saved: Any) -> tuple[int, ...]:
 
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other, broadcast; integers give floats. rounding_mode "floor" or "trunc" rounds the quotient."""
-    a, b = _broadcastable(input, other, "div")
+    a, b = pair(input, other, "div")
     if rounding_mode is None:
         a, b = floating(a), floating(b)
-        with np.errstate(all="ignore"):
-            return record(a.array / b.array, (a, b), _div_gradient, a, b)
+        return record(elementwise(np.divide, a, b, "div"), (a, b), _div_gradient, a, b)
     if rounding_mode not in ("floor", "trunc"):
         raise RuntimeError(f'div: rounding_mode must be None, "floor" or "trunc", got {rounding_mode!r}')
-    with np.errstate(all="ignore"):
-        quotient = np.floor_divide(a.array, b.array) if rounding_mode == "floor" else np.trunc(a.array / b.array)
-    return record(quotient.astype(a.dtype, copy=False), (a, b), _zero_gradient, a.shape, b.shape)
+    _need_no_zero(b, "div")
+    rounded = _floor_quotient if rounding_mode == "floor" else _trunc_quotient
+    return record(elementwise(rounded, a, b, "div"), (a, b), _zero_gradient, a.shape, b.shape)
 
 
 def _div_gradient(dy, needs, a, b):
-    with np.errstate(all="ignore"):
-        da = sum_to(dy / b, a.shape) if needs[0] else None
-        db = sum_to(-dy * a / (b * b), b.shape) if needs[1] else None
+    da = sum_to(dy / b, a.shape) if needs[0] else None
+    db = sum_to(-dy * a / (b * b), b.shape) if needs[1] else None
     return da, db
+
+
+def _floor_quotient(a, b):
+    # NumPy's floor_divide gives NaN where the quotient is infinite.
+    return np.floor_divide(a, b) if a.dtype.kind != "f" else np.where(b == 0, a / b, np.floor_divide(a, b))
+
+
+def _trunc_quotient(a, b):
+    return np.trunc(a / b) if a.dtype.kind == "f" else (a - np.fmod(a, b)) // b
 
 
 def _zero_gradient(dy, needs, a_shape, b_shape):
     return np.zeros(a_shape, dy.dtype), np.zeros(b_shape, dy.dtype)
 
 
+def _need_no_zero(divisor: Tensor, operation: str) -> None:
+    if divisor.dtype.kind in "iu" and not divisor.array.all():
+        raise RuntimeError(f"{operation}: division by zero in {divisor.dtype}, which has no infinity")
+
+
+def floor_divide(input: Tensor, other: Any) -> Tensor:
+    """The quotient rounded down."""
+    return div(input, other, rounding_mode="floor")
+
+
+def remainder(input: Any, other: Any) -> Tensor:
+    """input - other * floor(input / other): the sign of other, as Python's %."""
+    a, b = pair(input, other, "remainder")
+    _need_no_zero(b, "remainder")
+    return record(elementwise(np.remainder, a, b, "remainder"), (a, b), _remainder_gradient, a, b)
+
+
+def _remainder_gradient(dy, needs, a, b):
+    return sum_to(dy, a.shape), sum_to(-dy * np.floor(a / b), b.shape) if needs[1] else None
+
+
+def fmod(input: Tensor, other: Any) -> Tensor:
+    """input - other * trunc(input / other): the sign of input, as C's fmod."""
+    a, b = pair(input, other, "fmod")
+    _need_no_zero(b, "fmod")
+    return record(elementwise(np.fmod, a, b, "fmod"), (a, b), _fmod_gradient, a, b)
+
+
+def _fmod_gradient(dy, needs, a, b):
+    return sum_to(dy, a.shape), sum_to(-dy * np.trunc(a / b), b.shape) if needs[1] else None
+
+
 def neg(input: Tensor) -> Tensor:
     """-input."""
-    return record(-need_tensor(input, "neg").array, (input,), _neg_gradient)
+    x = need_tensor(input, "neg")
+    if x.dtype.kind == "b":
+        raise RuntimeError("neg: a boolean has no negative; use ~ or logical_not")
+    return record(-x.array, (x,), _neg_gradient)
 
 
 def _neg_gradient(dy, needs):
@@ -88,44 +139,60 @@ def _neg_gradient(dy, needs):
 
 def pow(input: Any, exponent: Any) -> Tensor:
     """input ** exponent, broadcast; either may be a number."""
-    a, b = _broadcastable(input, exponent, "pow")
-    with np.errstate(all="ignore"):
-        return record(a.array**b.array, (a, b), _pow_gradient, a, b)
+    a, b = pair(input, exponent, "pow")
+    if is_number(exponent) and a.dtype.kind == "f":
+        # NumPy knows squares and roots as such only where the exponent is a Python number.
+        p = float(exponent)
+        return record(quiet.call(_power, a.array, p), (a,), _power_gradient, a, p)
+    return record(elementwise(np.power, a, b, "pow"), (a, b), _pow_gradient, a, b)
+
+
+def _power(x, p):
+    return x**p
+
+
+def _power_gradient(dy, needs, x, p):
+    if p == 0:
+        return (np.zeros_like(dy),)
+    return (dy * (2 * x) if p == 2 else dy * (p * x ** (p - 1)),)
 
 
 def _pow_gradient(dy, needs, a, b):
-    with np.errstate(all="ignore"):
-        da = sum_to(np.where(b == 0, 0, dy * b * a ** (b - 1)), a.shape) if needs[0] else None
-        # 0 ** b with b > 0 has gradient 0 in b, although its logarithm is -inf.
-        db = sum_to(np.where((a == 0) & (b >= 0), 0, dy * a**b * np.log(a)), b.shape) if needs[1] else None
+    da = sum_to(np.where(b == 0, 0, dy * b * a ** (b - 1)), a.shape) if needs[0] else None
+    # 0 ** b with b > 0 has gradient 0 in b, although its logarithm is -inf.
+    db = sum_to(np.where((a == 0) & (b >= 0), 0, dy * a**b * np.log(a)), b.shape) if needs[1] else None
     return da, db
 
 
-def _broadcastable(a: Any, b: Any, operation: str) -> tuple[Tensor, Tensor]:
-    x, y = pair(a, b, operation)
-    if x.array.shape != y.array.shape:
-        need_broadcast(x, y, operation)
-    return x, y
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """input + value * tensor1 * tensor2."""
+    return add(input, mul(tensor1, tensor2), alpha=value)
 
 
-def add_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """input += alpha * other."""
-    return replace(input, add(input, other, alpha=alpha))
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """input + value * tensor1 / tensor2."""
+    return add(input, div(tensor1, tensor2), alpha=value)
 
 
-def sub_(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """input -= alpha * other."""
-    return replace(input, sub(input, other, alpha=alpha))
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """input + weight * (end - input), exact at weight 0 and 1."""
+    a, b = pair(need_tensor(input, "lerp"), need_tensor(end, "lerp"), "lerp")
+    need_broadcast(a, b, "lerp")
+    _, w = pair(a, weight, "lerp")
+    y = quiet.call(_lerp, a.array, b.array, w.array)
+    return record(y, (a, b, w), _lerp_gradient, a, b, w)
 
 
-def mul_(input: Tensor, other: Any) -> Tensor:
-    """input *= other."""
-    return replace(input, mul(input, other))
+def _lerp(a, b, w):
+    # From the nearer end, so that both ends are met exactly.
+    return np.where(abs(w) < 0.5, a + w * (b - a), b - (b - a) * (1 - w)).astype(a.dtype, copy=False)
 
 
-def div_(input: Tensor, other: Any) -> Tensor:
-    """input /= other."""
-    return replace(input, div(input, other))
+def _lerp_gradient(dy, needs, a, b, w):
+    da = sum_to(dy * (1 - w), a.shape) if needs[0] else None
+    db = sum_to(dy * w, b.shape) if needs[1] else None
+    dw = sum_to(dy * (b - a), w.shape) if needs[2] else None
+    return da, db, dw
 
 
 method(add, "add", "__add__", "__radd__")
@@ -134,11 +201,25 @@ method(lambda self, other: sub(other, self), "__rsub__")
 method(mul, "mul", "multiply", "__mul__", "__rmul__")
 method(div, "div", "divide", "true_divide", "__truediv__")
 method(lambda self, other: div(other, self), "__rtruediv__")
-method(lambda self, other: div(self, other, rounding_mode="floor"), "__floordiv__", "floor_divide")
+method(floor_divide, "floor_divide", "__floordiv__")
+method(lambda self, other: floor_divide(other, self), "__rfloordiv__")
+method(remainder, "remainder", "__mod__")
+method(lambda self, other: remainder(other, self), "__rmod__")
 method(neg, "neg", "negative", "__neg__")
+method(lambda self: self, "__pos__", "positive")
 method(pow, "pow", "__pow__")
 method(lambda self, other: pow(other, self), "__rpow__")
-method(add_, "add_", "__iadd__")
-method(sub_, "sub_", "__isub__")
-method(mul_, "mul_", "__imul__")
-method(div_, "div_", "__itruediv__")
+_function: Any
+for _function in (addcdiv, addcmul, fmod, lerp):
+    method(_function)
+in_place(add, "__iadd__")
+in_place(sub, "subtract_", "__isub__")
+in_place(mul, "multiply_", "__imul__")
+in_place(div, "divide_", "__itruediv__")
+in_place(floor_divide, "__ifloordiv__")
+in_place(remainder, "__imod__")
+in_place(pow, "__ipow__")
+in_place(neg)
+for _function in (addcdiv, addcmul, fmod, lerp):
+    in_place(_function)
+subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg

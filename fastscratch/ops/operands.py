@@ -1,11 +1,27 @@
 """What an operation accepts: tensors and Python numbers, brought to one dtype as PyTorch does."""
 
+import contextvars
+import threading
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
-from ..tensor import Tensor, as_array, record, wrap
+from ..tensor import Tensor, as_array, cast, wrap
+
+
+class _Quiet(threading.local):
+    """NumPy as PyTorch is: NaN and infinities come out without a warning.
+
+    A context of its own in which NumPy's warnings are off costs a tenth of entering and leaving np.errstate.
+    """
+
+    def __init__(self) -> None:
+        self.call = contextvars.Context().run
+        self.call(np.seterr, all="ignore")
+
+
+quiet = _Quiet()
 
 
 def need_tensor(x: Any, operation: str) -> Tensor:
@@ -15,19 +31,6 @@ def need_tensor(x: Any, operation: str) -> Tensor:
     return x
 
 
-def cast(x: Tensor, dtype: dtypes.DType) -> Tensor:
-    """x in another dtype, on the tape; x itself if it has it already."""
-    if x.array.dtype == dtype:
-        return x
-    if x._tracked and dtype.kind == "f":
-        return record(x.array.astype(dtype), (x,), _cast_gradient, x.array.dtype)
-    return wrap(x.array.astype(dtype))
-
-
-def _cast_gradient(dy, needs, dtype):  # type: ignore[no-untyped-def]
-    return (dy.astype(dtype),)
-
-
 def is_number(x: Any) -> bool:
     """A Python or NumPy scalar, which counts for its category (bool, integer, floating) alone."""
     return isinstance(x, (int, float, np.number, np.bool_))
@@ -35,17 +38,18 @@ def is_number(x: Any) -> bool:
 
 def pair(a: Any, b: Any, operation: str) -> tuple[Tensor, Tensor]:
     """Both operands as tensors of one dtype; at least one is a tensor already."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        if a.array.dtype == b.array.dtype:
-            return a, b
-        common = dtypes.promote(a.array.dtype, a.array.ndim, b.array.dtype, b.array.ndim)
-        return cast(a, common), cast(b, common)
     if isinstance(a, Tensor):
+        if isinstance(b, Tensor):
+            p, q = a.array.dtype, b.array.dtype
+            if p is q or p == q:
+                return a, b
+            common = dtypes.promote(p, a.array.ndim, q, b.array.ndim)
+            return cast(a, common), cast(b, common)
         common = _with_other(a, b, operation)
-        return cast(a, common), wrap(np.asarray(b, common))
+        return cast(a, common), wrap(np.array(b, common))
     if isinstance(b, Tensor):
         common = _with_other(b, a, operation)
-        return wrap(np.asarray(a, common)), cast(b, common)
+        return wrap(np.array(a, common)), cast(b, common)
     raise TypeError(f"{operation}: expected a Tensor, got {type(a).__name__} and {type(b).__name__}")
 
 
@@ -58,17 +62,34 @@ def _with_other(x: Tensor, other: Any, operation: str) -> dtypes.DType:
     raise TypeError(f"{operation}: expected a Tensor or a number, got {type(other).__name__}")
 
 
+def elementwise(ufunc: Any, a: Tensor, b: Tensor, operation: str) -> Any:
+    """The ufunc of two tensors' arrays, broadcast; RuntimeError with both shapes where they do not."""
+    try:
+        return quiet.call(ufunc, a.array, b.array)
+    except (ValueError, TypeError) as error:
+        need_broadcast(a, b, operation)
+        raise RuntimeError(f"{operation} of {a.dtype} and {b.dtype}: {error}") from None
+
+
 def floating(x: Tensor) -> Tensor:
     """x, if it is floating; integers and booleans in the default dtype."""
     return x if x.array.dtype.kind == "f" else cast(x, dtypes.get_default_dtype())
 
 
 def need_broadcast(a: Tensor, b: Tensor, operation: str) -> None:
-    """ValueError with both shapes where they do not broadcast."""
+    """RuntimeError with both shapes where they do not broadcast."""
     try:
         np.broadcast_shapes(a.shape, b.shape)
     except ValueError:
         raise RuntimeError(f"{operation}: shapes {a.shape} and {b.shape} do not broadcast") from None
+
+
+def need_kind(x: Tensor, kinds: str, operation: str) -> Tensor:
+    """x, if its dtype is of one of these kinds (NumPy's letters: b, i, u, f); RuntimeError if not."""
+    if x.array.dtype.kind not in kinds:
+        words = " or ".join({"b": "boolean", "i": "integer", "f": "floating"}[k] for k in kinds if k != "u")
+        raise RuntimeError(f"{operation}: expected a {words} tensor, got {x.dtype}")
+    return x
 
 
 def axis_of(dim: Any, ndim: int, operation: str) -> int:
@@ -90,3 +111,9 @@ def axes_of(dim: Any, ndim: int, operation: str) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise RuntimeError(f"{operation}: a dim appears twice in {tuple(dims)}")
     return axes if ndim else ()
+
+
+def sizes_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """reshape(2, 3) and reshape((2, 3)) alike."""
+    given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+    return tuple(int(s) for s in given)
