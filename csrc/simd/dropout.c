@@ -37,8 +37,6 @@ static void philox(uint32_t *FS_RESTRICT word, uint64_t first, uint64_t offset, 
 }
 
 void FS_SIMD(dropout_run)(REAL *y, const REAL *x, ptrdiff_t n, uint64_t counter, uint64_t offset, uint64_t key,
-                          uint32_t threshold, REAL scale);
-void FS_SIMD(dropout_run)(REAL *y, const REAL *x, ptrdiff_t n, uint64_t counter, uint64_t offset, uint64_t key,
                           uint32_t threshold, REAL scale) {
     uint32_t word[4 * COUNTERS];
     ptrdiff_t i = 0;

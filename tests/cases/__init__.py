@@ -5,9 +5,10 @@ check, the edge cases and the benchmark: to add an operation is to add a row.
 from .case import Case, labels, normal, positive, uniform
 from .dropout import CASES as DROPOUT
 from .matmul import CASES as MATMUL
+from .norm import CASES as NORM
 from .optim import CASES as OPTIM
 from .shape import CASES as SHAPE
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
 
-CASES: list[Case] = [*DROPOUT, *MATMUL, *OPTIM, *SHAPE]
+CASES: list[Case] = [*DROPOUT, *MATMUL, *NORM, *OPTIM, *SHAPE]

@@ -1,0 +1,195 @@
+"""Batch norm and layer norm.
+
+Mean and variance are the corrected two-pass ones: deviations from a first mean, and what their own mean says about its
+error (T. Chan, G. Golub and R. LeVeque, The American Statistician 37(3), 1983).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..bounds import bounded
+
+Array = np.ndarray[Any, Any]
+
+
+def _moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """Mean and biased variance over some axes, which stay with size 1."""
+    count = x.dtype.type(np.prod([x.shape[a] for a in axes]))
+    with np.errstate(all="ignore"):
+        first = x.sum(axis=axes, keepdims=True) / count
+        shift = (x - first).sum(axis=axes, keepdims=True) / count
+        mean = first + shift
+        var = np.square(x - mean).sum(axis=axes, keepdims=True) / count
+    return mean, var
+
+
+def _normalised(x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None) -> Array:
+    with np.errstate(all="ignore"):
+        y = (x - mean) * rstd
+        if weight is not None:
+            y = y * weight
+        return y if bias is None else y + bias
+
+
+def _rstd(var: Array, eps: float) -> Array:
+    with np.errstate(all="ignore"):
+        return 1 / np.sqrt(var + var.dtype.type(eps))
+
+
+# ---- bounds ----
+
+
+def _moment_bounds(unit: float, x: Array, mean: Array, axes: tuple[int, ...], terms: float) -> tuple[Array, Array]:
+    """Errors allowed in mean and variance: see csrc/prototypes.h, norm.c."""
+    spread = np.abs(x - mean).mean(axis=axes, keepdims=True)
+    size = np.abs(x).mean(axis=axes, keepdims=True)
+    var = np.square(x - mean).mean(axis=axes, keepdims=True)
+    lost = (terms * unit * size) ** 2
+    return 2 * unit * np.abs(mean) + terms * unit * spread + terms * unit * np.sqrt(lost), terms * unit * var + lost
+
+
+def _rstd_bound(unit: float, var: Array, var_error: Array, eps: float) -> Array:
+    """What an error in the variance becomes, exactly, plus the roundings of the root and the quotient."""
+    rstd = 1 / np.sqrt(var + eps)
+    largest = 1 / np.sqrt(np.maximum(var - var_error, 0) + eps)
+    return largest - rstd + 4 * unit * largest
+
+
+def _output_bound(
+    unit: float, x: Array, mean: Array, rstd: Array, errors: tuple[Array, Array], weight: Any, bias: Any
+) -> Array:
+    mean_error, rstd_error = errors
+    size = 1.0 if weight is None else np.abs(weight)
+    exact = np.abs(x - mean) * rstd * size + (0 if bias is None else np.abs(bias))
+    return size * (np.abs(x - mean) * rstd_error + mean_error * (rstd + rstd_error)) + 6 * unit * exact
+
+
+def _of_channels(x: Array, *vectors: Array | None) -> tuple[Any, ...]:
+    """Vectors of one number per channel, shaped to broadcast against x (n, c, ...)."""
+    shape = (1, -1) + (1,) * (x.ndim - 2)
+    return tuple(None if v is None else v.reshape(shape) for v in vectors)
+
+
+def _but_channels(x: Array) -> tuple[int, ...]:
+    return (0, *range(2, x.ndim))
+
+
+def _batch_norm_bound(unit: float, y: Any, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
+    terms = x.size / x.shape[1] / 32 + 16
+    w, b, mean, var, rstd = _of_channels(x, weight, bias, *y[1:])
+    mean_error, var_error = _moment_bounds(unit, x, mean, _but_channels(x), terms)
+    var_error += 2 * unit * var
+    rstd_error = _rstd_bound(unit, var, var_error, eps)
+    out = _output_bound(unit, x, mean, rstd, (mean_error, rstd_error), w, b)
+    return out, mean_error.ravel(), var_error.ravel(), rstd_error.ravel()
+
+
+def _inference_bound(
+    unit: float, y: Array, x: Array, weight: Any, bias: Any, mean: Array, var: Array, eps: float
+) -> Any:
+    w, b, mean, var = _of_channels(x, weight, bias, mean, var)
+    rstd = 1 / np.sqrt(var + eps)
+    return _output_bound(unit, x, mean, rstd, (np.zeros_like(mean), 4 * unit * rstd), w, b)
+
+
+def _batch_norm_backward_bound(
+    unit: float, y: Any, dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, training: bool = True
+) -> Any:
+    rows = x.size / max(1, x.shape[1])
+    axes, terms = _but_channels(x), rows / 32 + 20
+    w, m, r = _of_channels(x, weight, mean, rstd)
+    size = np.abs(r) * (1 if w is None else np.abs(w))
+    distance = np.abs(x - m)
+    sum_size = np.abs(dy).sum(axis=axes, keepdims=True)
+    dot_size = (np.abs(dy) * distance).sum(axis=axes, keepdims=True)
+    dx = 6 * unit * size * np.abs(dy)
+    if training:
+        dx = dx + (terms + 6) * unit * size * (sum_size + distance * np.square(r) * dot_size) / rows
+    return dx, terms * unit * np.abs(rstd) * dot_size.ravel(), terms * unit * sum_size.ravel()
+
+
+def _layer_norm_bound(unit: float, y: Any, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
+    mean, rstd = y[1][:, None], y[2][:, None]
+    mean_error, var_error = _moment_bounds(unit, x, mean, (1,), x.shape[1] / 8 + 16)
+    var = np.square(x - mean).mean(axis=1, keepdims=True)
+    rstd_error = _rstd_bound(unit, var, var_error + 2 * unit * (var + eps), eps)
+    out = _output_bound(unit, x, mean, rstd, (mean_error, rstd_error), weight, bias)
+    return out, mean_error.ravel(), rstd_error.ravel()
+
+
+def _layer_norm_backward_bound(
+    unit: float, y: Any, dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array
+) -> Any:
+    d, terms = max(1, x.shape[1]), x.shape[1] / 2 + 20
+    r = np.abs(rstd)[:, None]
+    g = np.abs(dy) * (1 if weight is None else np.abs(weight))
+    h = np.abs(x - mean[:, None]) * r
+    means = g.sum(axis=1, keepdims=True) / d + h * (g * h).sum(axis=1, keepdims=True) / d
+    added = x.shape[0] / 32 + 40
+    dx = unit * r * (6 * g + (terms + 8) * means)
+    return dx, added * unit * (np.abs(dy) * h).sum(axis=0), added * unit * np.abs(dy).sum(axis=0)
+
+
+# ---- kernels ----
+
+
+@bounded(_batch_norm_bound)
+def batch_norm_forward(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, ...]:
+    """y, mean, biased var and rstd = 1 / sqrt(var + eps) of each channel of x (n, c, ...)."""
+    if x.size == 0:
+        raise ValueError(f"batch_norm_forward: x is empty, shape {x.shape}")
+    mean, var = _moments(x, _but_channels(x))
+    rstd = _rstd(var, eps)
+    y = _normalised(x, mean, rstd, *_of_channels(x, weight, bias))
+    return y, mean.ravel(), var.ravel(), rstd.ravel()
+
+
+@bounded(_inference_bound)
+def batch_norm_inference(
+    x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float
+) -> Array:
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, channel by channel."""
+    w, b, m, r = _of_channels(x, weight, bias, mean, _rstd(var, eps))
+    return _normalised(x, m, r, w, b)
+
+
+@bounded(_batch_norm_backward_bound)
+def batch_norm_backward(
+    dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, training: bool = True
+) -> tuple[Array, Array, Array]:
+    """With h = (x - mean) rstd: dx = rstd weight (dy - (db + h dw) / rows), dw = sum dy h, db = sum dy.
+
+    Out of training, mean and rstd do not depend on x, and dx = rstd weight dy.
+    """
+    axes = _but_channels(x)
+    w, m, r = _of_channels(x, weight, mean, rstd)
+    with np.errstate(all="ignore"):
+        h = (x - m) * r
+        db = dy.sum(axis=axes, keepdims=True)
+        dw = (dy * h).sum(axis=axes, keepdims=True)
+        dx = (dy - (db + h * dw) / x.dtype.type(x.size / x.shape[1]) if training else dy) * r
+        dx = dx if w is None else dx * w
+    return dx, dw.ravel(), db.ravel()
+
+
+@bounded(_layer_norm_bound)
+def layer_norm_forward(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+    """y, mean and rstd of each row of x (rows, d)."""
+    mean, var = _moments(x, (1,))
+    rstd = _rstd(var, eps)
+    return _normalised(x, mean, rstd, weight, bias), mean.ravel(), rstd.ravel()
+
+
+@bounded(_layer_norm_backward_bound)
+def layer_norm_backward(
+    dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array
+) -> tuple[Array, Array, Array]:
+    """With h = (x - mean) rstd, g = dy weight: dx = rstd (g - mean(g) - h mean(g h)), dw = sum dy h, db = sum dy."""
+    r, d = rstd[:, None], x.dtype.type(x.shape[1])
+    with np.errstate(all="ignore"):
+        h = (x - mean[:, None]) * r
+        g = dy if weight is None else dy * weight
+        sums = g.sum(axis=1, keepdims=True), (g * h).sum(axis=1, keepdims=True)
+        dx = r * (g - sums[0] / d - h * (sums[1] / d))
+        return dx, (dy * h).sum(axis=0), dy.sum(axis=0)
