@@ -1,5 +1,15 @@
 /* Included by fastscratch.h once for float and once for double: T is the type, FN(name) is fs_name_f32 or fs_name_f64. */
 
+/* ---- activation.c ---- */
+
+/* For each name of activations.def, where the formulas are: y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]), i < n. Outputs may be
+ * inputs. p and q are the parameters of the few that have any. Errors: see simd/math.h and the bounds of the twins. */
+#define FS_ACTIVATION(name)                                                                \
+    int FN(name##_forward)(T *y, const T *x, ptrdiff_t n, double p, double q);             \
+    int FN(name##_backward)(T *dx, const T *dy, const T *x, ptrdiff_t n, double p, double q);
+#include "activations.def"
+#undef FS_ACTIVATION
+
 /* ---- gemm.c ---- */
 
 /* C[m,n] = (accumulate ? C : 0) + A[m,k] B[k,n] + bias[n].

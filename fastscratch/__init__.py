@@ -21,6 +21,7 @@ from .dtypes import (
     short,
     uint8,
 )
+from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.create import *
 from .ops.matmul import *

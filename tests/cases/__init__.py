@@ -2,6 +2,7 @@
 check, the edge cases and the benchmark: to add an operation is to add a row.
 """
 
+from .activation import CASES as ACTIVATION
 from .case import Case, labels, normal, positive, uniform
 from .dropout import CASES as DROPOUT
 from .matmul import CASES as MATMUL
@@ -11,4 +12,4 @@ from .shape import CASES as SHAPE
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
 
-CASES: list[Case] = [*DROPOUT, *MATMUL, *NORM, *OPTIM, *SHAPE]
+CASES: list[Case] = [*ACTIVATION, *DROPOUT, *MATMUL, *NORM, *OPTIM, *SHAPE]
