@@ -95,3 +95,12 @@ int FN(layer_norm_forward)(T *y, T *mean, T *rstd, const T *x, const T *weight, 
  * dy h, db = sum of dy. */
 int FN(layer_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *weight, const T *mean, const T *rstd,
                             ptrdiff_t rows, ptrdiff_t d);
+
+/* ---- embedding.c ---- */
+
+/* y[i] = weight[index[i]], rows of length d. Exact. FS_EINDEX, before anything is read, unless 0 <= index[i] < rows. */
+int FN(embedding_forward)(T *y, const T *weight, const int64_t *index, ptrdiff_t count, ptrdiff_t rows, ptrdiff_t d);
+/* dw[r] = sum of dy[i] over index[i] == r, in the order of i; 0 for r == padding_idx (-1: none).
+ * |error| <= (uses of r) eps sum |dy|. */
+int FN(embedding_backward)(T *dw, const T *dy, const int64_t *index, ptrdiff_t count, ptrdiff_t rows, ptrdiff_t d,
+                           ptrdiff_t padding_idx);

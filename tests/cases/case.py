@@ -20,7 +20,8 @@ class Case:
     name: str
     call: Callable[..., Any]
     inputs: tuple[Draw, ...]
-    gradient: bool = True  # has a gradient to check against differences
+    gradient: bool = True  # has a gradient
+    differences: bool = True  # and it can be checked against differences: small, and the true derivative
     specials: bool = True  # NaN and infinities may be put among the inputs
     inplace: bool = False  # changes its inputs: they are copied for each call
     bench: tuple[Draw, ...] = field(default=())  # larger inputs, for the benchmark

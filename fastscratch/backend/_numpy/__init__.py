@@ -33,6 +33,7 @@ from .activation import (
     tanh_forward,
 )
 from .dropout import dropout
+from .embedding import embedding_backward, embedding_forward
 from .matmul import linear_backward, linear_forward, matmul, matmul_backward
 from .norm import batch_norm_backward, batch_norm_forward, batch_norm_inference, layer_norm_backward, layer_norm_forward
 from .optim import adam_step, clamp_arrays, grad_norm, rmsprop_step, scale_arrays, sgd_step
@@ -46,6 +47,8 @@ __all__ = [
     "dropout",
     "elu_backward",
     "elu_forward",
+    "embedding_backward",
+    "embedding_forward",
     "erf_backward",
     "erf_forward",
     "erfc_backward",
