@@ -44,6 +44,14 @@ void fs_reset_peak(void);
 struct fs_memory fs_memory_stats(void);
 void fs_alloc_init(void);
 
+/* ---- conv.c, pool.c: images are [n][h][w][c] in memory ---- */
+struct fs_conv {
+    ptrdiff_t n, c, h, w;   /* input */
+    ptrdiff_t k, r, s;      /* k filters of r x s x c / groups */
+    ptrdiff_t out_h, out_w; /* floor((h + 2 pad_h - dilation_h (r - 1) - 1) / stride_h) + 1; w alike */
+    ptrdiff_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+};
+
 /* The prototypes that exist once for each type. */
 #define T float
 #define FN(name) fs_##name##_f32

@@ -26,6 +26,18 @@ int FN(gemm_batched)(T *c, const T *a, const ptrdiff_t *a_offset, ptrdiff_t a_ro
                      ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
 
 
+/* ---- conv.c ---- */
+
+/* y[n,i,j,k] = b[k] + sum over r, s, c of w[k,c,r,s] x[n, i stride - pad + r dilation, j stride - pad + s dilation, c], x being
+ * zero outside; with groups, filter k sees the channels of its group only. x [n][h][w][c], y [n][out_h][out_w][k],
+ * w [k][c / groups][r][s]; b may be NULL. |error| <= (r s c / groups + 3) eps (|b| + sum |w||x|).
+ * K. Chellapilla, S. Puri and P. Simard, High Performance Convolutional Neural Networks for Document Processing, 2006. */
+int FN(conv2d_forward)(T *y, const T *x, const T *w, const T *b, const struct fs_conv *shape);
+
+/* The gradients of sum(dy y) in x, w and b, in their layouts; dx, dw and db may each be NULL: not wanted.
+ * |error| <= (terms of the sum + 2) eps times the same sum of absolute values. Sums over images are cut by shape alone. */
+int FN(conv2d_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *w, const struct fs_conv *shape);
+
 /* ---- dropout.c ---- */
 
 /* y[i] = w[i] >= round(p 2^32) ? x[i] / (1 - p) : 0, for w[i] word i % 4 of Philox4x32-10 at the counter (i / 4, offset),

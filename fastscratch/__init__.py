@@ -23,6 +23,7 @@ from .dtypes import (
 )
 from .ops.activation import *
 from .ops.arithmetic import *
+from .ops.conv import *
 from .ops.create import *
 from .ops.matmul import *
 from .ops.reduce import *

@@ -4,6 +4,7 @@ check, the edge cases and the benchmark: to add an operation is to add a row.
 
 from .activation import CASES as ACTIVATION
 from .case import Case, labels, normal, positive, uniform
+from .conv import CASES as CONV
 from .dropout import CASES as DROPOUT
 from .embedding import CASES as EMBEDDING
 from .matmul import CASES as MATMUL
@@ -13,4 +14,4 @@ from .shape import CASES as SHAPE
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
 
-CASES: list[Case] = [*ACTIVATION, *DROPOUT, *EMBEDDING, *MATMUL, *NORM, *OPTIM, *SHAPE]
+CASES: list[*CONV, Case] = [*ACTIVATION, *DROPOUT, *EMBEDDING, *MATMUL, *NORM, *OPTIM, *SHAPE]

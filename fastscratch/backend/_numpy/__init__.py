@@ -32,6 +32,7 @@ from .activation import (
     tanh_backward,
     tanh_forward,
 )
+from .conv import conv2d_backward, conv2d_forward
 from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
 from .matmul import linear_backward, linear_forward, matmul, matmul_backward
@@ -44,6 +45,8 @@ __all__ = [
     "batch_norm_forward",
     "batch_norm_inference",
     "clamp_arrays",
+    "conv2d_backward",
+    "conv2d_forward",
     "dropout",
     "elu_backward",
     "elu_forward",

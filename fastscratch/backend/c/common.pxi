@@ -121,6 +121,26 @@ cdef cnp.ndarray contiguous_int64(object x, str name):
     return cnp.PyArray_FROM_OTF(x, cnp.NPY_INT64, NPY_ARRAY_CARRAY & ~NPY_ARRAY_WRITEABLE)
 
 
+cdef cnp.ndarray channels_last(object x, str name, int typenum):
+    """x, or a copy of it, dense in memory as (n, h, w, c); logical shape (n, c, h, w)."""
+    same_type(x, name, typenum)
+    cdef cnp.ndarray a = <cnp.ndarray>x
+    if cnp.PyArray_NDIM(a) != 4:
+        raise ValueError(f"{name} must have 4 axes, got shape {x.shape}")
+    cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(a)
+    cdef cnp.npy_intp expected = cnp.PyArray_ITEMSIZE(a)
+    cdef bint laid = PyArray_ISBEHAVED_RO(a)
+    cdef int axis
+    for axis in (1, 3, 2, 0):  # innermost first; the stride of an axis of size 1 does not matter
+        laid = laid and (shape[axis] == 1 or cnp.PyArray_STRIDE(a, axis) == expected)
+        expected *= shape[axis]
+    if laid:
+        return a
+    cdef cnp.ndarray copy = new_channels_last(shape[0], shape[1], shape[2], shape[3], typenum)
+    PyArray_CopyInto(copy, a)
+    return copy
+
+
 cdef bint is_dense(cnp.ndarray x) noexcept:
     """Does x fill its memory without gaps or overlap, in whatever order of axes?"""
     cdef int nd = cnp.PyArray_NDIM(x)

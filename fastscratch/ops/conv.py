@@ -1,0 +1,197 @@
+"""Convolutions over one and two axes, with PyTorch's functional signatures."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..tensor import Tensor, record
+from .operands import need_tensor
+from .windows import Array, Pair, as_images, from_images, need_at_least, need_images, pair_of
+
+__all__ = ["conv1d", "conv2d"]
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Two-dimensional cross-correlation of images with a set of filters.
+
+    y[n,k,i,j] = bias[k] + sum_{c,r,s} weight[k,c,r,s] x[n, c, i stride + r dilation, j stride + s dilation], where x is
+    the input padded with zeros, and filter k sees the channels of its group.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C, H, W) or (C, H, W)
+    weight : Tensor, shape (K, C / groups, R, S)
+    bias : Tensor, shape (K,), optional
+    stride, dilation : int or (int, int)
+    padding : int, (int, int), "valid" or "same"
+        Zeros on each side; "same" keeps the size of the input (for stride 1; an odd one out goes to the end).
+    groups : int
+        Blocks of channels that do not see each other; C for a depthwise convolution.
+
+    Returns
+    -------
+    Tensor, shape (N, K, out_h, out_w), out = floor((in + 2 padding - dilation (filter - 1) - 1) / stride) + 1
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes or dtypes do not fit together, the filter is larger than the padded input, or a parameter is out of
+        range.
+
+    Notes
+    -----
+    The result lies in memory channels-last, which nothing but its strides shows. N K out_h out_w C/groups R S
+    multiplications; the algorithm, and with it every bit of the result, depends on the shapes alone.
+
+    References
+    ----------
+    V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285, 2016.
+
+    Examples
+    --------
+    >>> import fastscratch as fs
+    >>> x = fs.ones(1, 1, 3, 3)
+    >>> fs.conv2d(x, fs.ones(1, 1, 2, 2))
+    tensor([[[[4., 4.],
+              [4., 4.]]]])
+    """
+    return _convolution(input, weight, bias, stride, padding, dilation, groups, 2)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """One-dimensional cross-correlation of sequences with a set of filters: conv2d on images of height 1.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C, L) or (C, L)
+    weight : Tensor, shape (K, C / groups, S)
+    bias : Tensor, shape (K,), optional
+    stride, dilation : int or (int,)
+    padding : int, (int,), "valid" or "same"
+    groups : int
+
+    Returns
+    -------
+    Tensor, shape (N, K, out)
+
+    Raises
+    ------
+    RuntimeError
+        As conv2d.
+
+    Examples
+    --------
+    >>> import fastscratch as fs
+    >>> fs.conv1d(fs.tensor([[[1.0, 2.0, 4.0]]]), fs.tensor([[[-1.0, 1.0]]]))
+    tensor([[[1., 2.]]])
+    """
+    return _convolution(input, weight, bias, stride, padding, dilation, groups, 1)
+
+
+def _convolution(
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int, dims: int
+) -> Tensor:
+    name = f"conv{dims}d"
+    x, w = need_images(input, dims, name), need_tensor(weight, name)
+    step, spread = pair_of(stride, dims, "stride", name), pair_of(dilation, dims, "dilation", name)
+    need_at_least(1, step, "stride", name)
+    need_at_least(1, spread, "dilation", name)
+    _check_operands(x, w, bias, groups, dims, name)
+    filters = as_images(w.array, dims)
+    pad, extra = _padding(padding, (filters.shape[2], filters.shape[3]), step, spread, dims, name)
+    if dims == 1:  # the one row of a sequence
+        step, pad, spread = (1, step[1]), (0, pad[1]), (1, spread[1])
+    batched = x.ndim == dims + 2
+    images = _with_room(as_images(x.array, dims, batched), extra)
+    _check_fit(images.shape, filters.shape, pad, spread, dims, name)
+    y = backend.conv2d_forward(images, filters, None if bias is None else bias.array, step, pad, spread, groups)
+    geometry = (step, pad, spread, groups)
+    return record(from_images(y, dims, batched), (x, w, bias), _conv_gradient, x, w, geometry, extra, dims, batched)
+
+
+def _conv_gradient(dy, needs, x, w, geometry, extra, dims, batched):
+    images, filters = as_images(x, dims, batched), as_images(w, dims)
+    gradient = as_images(dy, dims, batched)
+    dx, dw, db = backend.conv2d_backward(gradient, _with_room(images, extra), filters, *geometry, *needs)
+    if dx is not None:
+        dx = from_images(dx[:, :, : images.shape[2], : images.shape[3]], dims, batched)
+    return dx, None if dw is None else from_images(dw, dims), db
+
+
+def _check_operands(x: Tensor, w: Tensor, bias: Tensor | None, groups: int, dims: int, name: str) -> None:
+    """RuntimeError where input, weight and bias do not fit together."""
+    if w.ndim != dims + 2:
+        raise RuntimeError(f"{name}: expected a weight of {dims + 2} axes, got shape {w.shape}")
+    if not isinstance(groups, (int, np.integer)) or isinstance(groups, bool):
+        raise TypeError(f"{name}: groups must be an int, got {groups!r}")
+    if groups < 1:
+        raise RuntimeError(f"{name}: groups must be positive, got {groups}")
+    if w.dtype != x.dtype or (bias is not None and bias.dtype != x.dtype):
+        others = f"weight {w.dtype}" + ("" if bias is None else f", bias {bias.dtype}")
+        raise RuntimeError(f"{name}: all operands must have one dtype, got input {x.dtype}, {others}")
+    if w.shape[0] < groups or w.shape[0] % groups:
+        raise RuntimeError(
+            f"{name}: the weight's axis 0 must be a positive multiple of groups={groups}, got shape {w.shape}"
+        )
+    channels = x.shape[-dims - 1]
+    if w.shape[1] * groups != channels:
+        raise RuntimeError(
+            f"{name}: weight {w.shape} in groups={groups} expects an input of {w.shape[1] * groups} channels, "
+            f"got {channels} in shape {x.shape}"
+        )
+    if bias is not None and bias.shape != (w.shape[0],):
+        raise RuntimeError(f"{name}: weight {w.shape} expects a bias of shape ({w.shape[0]},), got {bias.shape}")
+
+
+def _padding(padding: Any, size: Pair, step: Pair, spread: Pair, dims: int, name: str) -> tuple[Pair, Pair]:
+    """Zeros on each side, and zeros more at the end, for a filter of this size."""
+    if not isinstance(padding, str):
+        pad = pair_of(padding, dims, "padding", name)
+        need_at_least(0, pad, "padding", name)
+        return pad, (0, 0)
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if padding != "same":
+        raise RuntimeError(f"{name}: padding must be 'valid', 'same' or numbers, got {padding!r}")
+    if step != (1, 1):
+        raise RuntimeError(f"{name}: padding='same' needs stride 1, got {step if dims == 2 else step[1]}")
+    rows, columns = spread[0] * (size[0] - 1), spread[1] * (size[1] - 1)
+    return (rows // 2, columns // 2), (rows % 2, columns % 2)
+
+
+def _with_room(images: Array, extra: Pair) -> Array:
+    """The images with so many more rows and columns of zeros at their end."""
+    if extra == (0, 0):
+        return images
+    n, c, h, w = images.shape
+    room = np.zeros((n, h + extra[0], w + extra[1], c), images.dtype).transpose(0, 3, 1, 2)
+    room[:, :, :h, :w] = images
+    return room
+
+
+def _check_fit(images: Any, filters: Any, pad: Pair, spread: Pair, dims: int, name: str) -> None:
+    """RuntimeError where the filter is larger than the padded image."""
+    room = tuple(images[i + 2] + 2 * pad[i] for i in (0, 1))
+    reach = tuple(spread[i] * (filters[i + 2] - 1) + 1 for i in (0, 1))
+    if reach[0] > room[0] or reach[1] > room[1] or min(filters[2:]) < 1 or min(images[2:]) < 1:
+        raise RuntimeError(
+            f"{name}: a filter of size {reach[2 - dims :]} (with dilation) does not fit into the padded input "
+            f"of size {room[2 - dims :]}"
+        )

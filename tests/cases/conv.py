@@ -1,0 +1,45 @@
+"""Convolutions: both algorithms of the forward pass and both of the gradient in the input, and every odd parameter."""
+
+from typing import Any
+
+import fastscratch as fs
+
+from .case import Case, Draw, normal
+
+
+def _conv(name: str, image: tuple[int, ...], filters: tuple[int, ...], bench: tuple[Draw, ...] = (), **parameters: Any):
+    """A row with bias."""
+    conv = fs.conv2d if len(filters) == 4 else fs.conv1d
+    call = lambda x, w, b: conv(x, w, b, **parameters)  # noqa: E731
+    return Case(name, call, (normal(*image), normal(*filters), normal(filters[0])), bench=bench)
+
+
+CASES = [
+    # few channels: columns
+    _conv("conv2d", (2, 3, 6, 5), (4, 3, 3, 3), (normal(64, 1, 28, 28), normal(32, 1, 3, 3), normal(32))),
+    _conv("conv2d_one_channel", (3, 1, 5, 6), (4, 1, 3, 2)),
+    _conv("conv2d_padded", (2, 3, 4, 5), (2, 3, 3, 2), padding=(2, 1)),
+    _conv("conv2d_stride", (2, 2, 7, 6), (3, 2, 3, 3), stride=(2, 3), padding=1),
+    _conv("conv2d_dilation", (1, 2, 7, 7), (3, 2, 3, 2), dilation=(2, 3), padding=(1, 2)),
+    _conv("conv2d_padding_beyond_filter", (1, 2, 3, 3), (2, 2, 2, 2), padding=3),
+    _conv("conv2d_stride_beyond_filter", (2, 1, 7, 7), (2, 1, 1, 2), stride=3),
+    _conv("conv2d_filter_is_input", (2, 3, 4, 3), (5, 3, 4, 3)),
+    _conv("conv2d_same", (1, 2, 4, 5), (3, 2, 2, 4), padding="same"),
+    _conv("conv2d_unbatched", (2, 4, 4), (3, 2, 2, 2)),
+    # 16 or more numbers in a filter's row: rows
+    _conv("conv2d_rows", (2, 8, 4, 5), (3, 8, 3, 2), (normal(64, 32, 13, 13), normal(64, 32, 3, 3), normal(64))),
+    _conv("conv2d_rows_padded", (1, 7, 3, 3), (5, 7, 3, 3), padding=(1, 2)),
+    _conv("conv2d_rows_stride", (2, 9, 5, 6), (3, 9, 2, 2), stride=(2, 2), padding=(0, 1)),
+    _conv("conv2d_rows_dilated", (1, 9, 4, 5), (2, 9, 2, 2), dilation=2),
+    # the image is the matrix
+    _conv("conv2d_1x1", (2, 5, 3, 3), (4, 5, 1, 1)),
+    _conv("conv2d_1x1_groups", (2, 4, 3, 2), (6, 2, 1, 1), groups=2),
+    _conv("conv2d_groups", (2, 4, 5, 4), (6, 2, 3, 3), groups=2, padding=1),
+    _conv("conv2d_groups_wide", (1, 16, 3, 4), (4, 8, 2, 2), groups=2, stride=(1, 2)),
+    _conv("conv2d_depthwise", (2, 5, 4, 5), (5, 1, 3, 3), groups=5, padding=1),
+    _conv("conv1d", (2, 3, 7), (4, 3, 3), (normal(64, 1, 784), normal(32, 1, 3), normal(32))),
+    _conv("conv1d_geometry", (2, 4, 9), (4, 2, 2), stride=2, padding=1, dilation=3, groups=2),
+    _conv("conv1d_unbatched", (1, 6), (2, 1, 3), padding="same"),
+    Case("conv2d_no_bias", fs.conv2d, (normal(2, 2, 4, 4), normal(3, 2, 2, 2))),
+    Case("conv2d_empty_batch", fs.conv2d, (normal(0, 2, 4, 4), normal(3, 2, 2, 2), normal(3)), specials=False),
+]  # fmt: skip

@@ -1,0 +1,215 @@
+"""Convolutions as operations: results and errors as PyTorch, shapes at random, work large enough to be cut."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import needs_extension
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastscratch as fs
+
+
+def _leaf(rng: np.random.Generator, *shape: int, dtype: Any = np.float64) -> fs.Tensor:
+    return fs.Tensor(rng.standard_normal(shape).astype(dtype), requires_grad=True)
+
+
+def test_values_by_hand() -> None:
+    x = fs.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]])
+    w = fs.tensor([[[[1.0, 10.0]]]])
+    assert fs.conv2d(x, w).tolist() == [[[[21.0, 32.0], [54.0, 65.0]]]]
+    assert fs.conv2d(x, w, fs.tensor([0.5]), stride=(2, 1), padding=(0, 1)).tolist() == [[[[10.5, 21.5, 32.5, 3.5]]]]
+
+
+def test_result_is_channels_last_in_memory_and_nowhere_else() -> None:
+    y = fs.conv2d(fs.ones(2, 3, 5, 5), fs.ones(4, 3, 3, 3))
+    assert y.shape == (2, 4, 3, 3)
+    assert y.stride() == (36, 1, 12, 4)
+    assert fs.reshape(y, 2, -1).tolist() == [[27.0] * 36] * 2
+
+
+def test_empty_batch_gives_zero_gradients() -> None:
+    rng = np.random.default_rng(0)
+    w, b = _leaf(rng, 3, 2, 2, 2), _leaf(rng, 3)
+    y = fs.conv2d(fs.Tensor(np.zeros((0, 2, 4, 4))), w, b)
+    assert y.shape == (0, 3, 3, 3)
+    y.sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), np.zeros((3, 2, 2, 2)))
+    np.testing.assert_array_equal(b.grad.numpy(), np.zeros(3))
+
+
+def test_infinite_filter_touches_only_what_it_saw() -> None:
+    """The gradient in x must not multiply an infinite weight by padding: 0 times infinity is NaN."""
+    x = fs.Tensor(np.ones((1, 8, 3, 3)), requires_grad=True)
+    w = np.zeros((8, 8, 2, 2))
+    w[0, 0, 0, 0] = np.inf
+    fs.conv2d(x, fs.Tensor(w)).sum().backward()
+    expected = np.zeros((1, 8, 3, 3))
+    expected[0, 0, :2, :2] = np.inf
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+X, W = (2, 3, 4, 5), (4, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "b", "parameters", "message"),
+    [
+        ((4, 5), W, None, {}, r"conv2d: expected a 4-d \(batched\) or 3-d input, got shape \(4, 5\)"),
+        (X, (4, 3, 3), None, {}, r"conv2d: expected a weight of 4 axes, got shape \(4, 3, 3\)"),
+        (
+            X,
+            (4, 2, 3, 3),
+            None,
+            {},
+            r"weight \(4, 2, 3, 3\) in groups=1 expects an input of 2 channels, got 3 in shape",
+        ),
+        (X, W, (3,), {}, r"weight \(4, 3, 3, 3\) expects a bias of shape \(4,\), got \(3,\)"),
+        (X, W, None, {"groups": 3}, r"axis 0 must be a positive multiple of groups=3, got shape \(4, 3, 3, 3\)"),
+        (X, (0, 3, 3, 3), None, {}, r"axis 0 must be a positive multiple of groups=1"),
+        (X, W, None, {"groups": 0}, "groups must be positive, got 0"),
+        (X, W, None, {"stride": 0}, "stride must be positive, got 0"),
+        (X, W, None, {"stride": (1, 0)}, r"stride must be positive, got \(1, 0\)"),
+        (X, W, None, {"dilation": 0}, "dilation must be positive, got 0"),
+        (X, W, None, {"padding": -1}, "padding must be non-negative, got -1"),
+        (X, W, None, {"stride": (1, 2, 3)}, r"stride must be an int or 2 of them, got \(1, 2, 3\)"),
+        (X, W, None, {"padding": "sane"}, "padding must be 'valid', 'same' or numbers, got 'sane'"),
+        (X, W, None, {"padding": "same", "stride": 2}, r"padding='same' needs stride 1, got \(2, 2\)"),
+        (X, (4, 3, 5, 3), None, {}, r"filter of size \(5, 3\) \(with dilation\) does not fit .* of size \(4, 5\)"),
+        (X, W, None, {"dilation": 3}, r"filter of size \(7, 7\)"),
+        ((2, 3, 0, 5), W, None, {"padding": 3}, "does not fit into the padded input"),
+    ],
+)
+def test_bad_arguments_are_named(x: Any, w: Any, b: Any, parameters: Any, message: str) -> None:
+    bias = None if b is None else fs.ones(*b)
+    with pytest.raises(RuntimeError, match=message):
+        fs.conv2d(fs.ones(*x), fs.ones(*w), bias, **parameters)
+
+
+def test_bad_types_are_named() -> None:
+    x, w = fs.ones(*X), fs.ones(*W)
+    with pytest.raises(RuntimeError, match="one dtype, got input float32, weight float64"):
+        fs.conv2d(x, fs.ones(*W, dtype=fs.float64))
+    with pytest.raises(RuntimeError, match="expected a floating dtype, got int64"):
+        fs.conv2d(fs.ones(*X, dtype=fs.int64), w)
+    with pytest.raises(TypeError, match="conv2d: expected a Tensor, got ndarray"):
+        fs.conv2d(np.ones(X), w)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"padding must be an int or 2 of them, got 1\.5"):
+        fs.conv2d(x, w, padding=1.5)
+    with pytest.raises(TypeError, match=r"groups must be an int, got 1\.0"):
+        fs.conv2d(x, w, groups=1.0)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match=r"conv1d: a filter of size \(5,\) .* of size \(4,\)"):
+        fs.conv1d(fs.ones(1, 2, 4), fs.ones(1, 2, 5))
+
+
+@needs_extension
+def test_binding_refuses_what_c_could_not_survive() -> None:
+    x, w = np.ones(X, np.float32), np.ones(W, np.float32)
+    geometry: Any = ((1, 1), (0, 0), (1, 1), 1)
+    with fs.backend.use("c"):
+        for bad in (np.ones((2, 3, 2, 5), np.float32), np.ones((2, 2, 4, 5), np.float32), np.ones(5, np.float32)):
+            with pytest.raises(ValueError, match="x"):
+                fs.backend.conv2d_forward(bad, w, None, *geometry)
+        with pytest.raises(ValueError, match="b must have shape"):
+            fs.backend.conv2d_forward(x, w, np.ones(3, np.float32), *geometry)
+        with pytest.raises(TypeError, match="w must be float32"):
+            fs.backend.conv2d_forward(x, w.astype(np.float64), None, *geometry)
+        with pytest.raises(ValueError, match=r"dy must have shape \(2, 4, 2, 3\)"):
+            fs.backend.conv2d_backward(np.ones((2, 4, 2, 2), np.float32), x, w, *geometry, True, True, True)
+        with pytest.raises(ValueError, match="must be positive"):
+            fs.backend.conv2d_forward(x, w, None, (0, 1), (0, 0), (1, 1), 1)
+
+
+LARGE = [
+    ((9, 17, 19, 21), (35, 17, 3, 3), {"padding": 1}),
+    ((5, 3, 37, 41), (33, 3, 5, 5), {"stride": 2, "padding": 2}),
+    ((3, 24, 18, 18), (20, 12, 3, 3), {"groups": 2, "padding": 1, "dilation": 2}),
+    ((1, 6, 90, 80), (8, 6, 3, 3), {}),
+    ((40, 1, 28, 28), (16, 1, 3, 3), {}),
+]
+
+
+def _large(x: Any, w: Any, parameters: Any) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    leaves = [_leaf(rng, *shape, dtype=np.float32) for shape in (x, w, (w[0],))]
+    y = fs.conv2d(*leaves, **parameters)
+    y.backward(rng.standard_normal(y.shape).astype(np.float32))
+    return [y.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)]
+
+
+@needs_extension
+@pytest.mark.parametrize(("x", "w", "parameters"), LARGE)
+def test_work_that_is_cut_is_right_and_the_same_for_any_number_of_threads(x: Any, w: Any, parameters: Any) -> None:
+    with fs.backend.use("check"):
+        _large(x, w, parameters)
+    fs.backend.use("c")
+    fs.set_num_threads(1)
+    expected = _large(x, w, parameters)
+    for threads in (2, 3):
+        fs.set_num_threads(threads)
+        for got, wanted in zip(_large(x, w, parameters), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
+@st.composite
+def geometries(draw: Any) -> Any:
+    """An input, filters that fit it, and every parameter."""
+    number = lambda low, high: draw(st.integers(low, high))  # noqa: E731
+    groups = number(1, 3)
+    size, spread, pad = ([number(1, 3), number(1, 3)], [number(1, 2), number(1, 3)], [number(0, 2), number(0, 2)])
+    reach = [d * (f - 1) + 1 for d, f in zip(spread, size, strict=True)]
+    image = [max(1, r - 2 * p) + number(0, 4) for r, p in zip(reach, pad, strict=True)]
+    channels = groups * number(1, 9)
+    x = (number(0, 2), channels, *image)
+    w = (groups * number(1, 4), channels // groups, *size)
+    parameters = {"stride": (number(1, 3), number(1, 3)), "padding": tuple(pad), "dilation": tuple(spread)}
+    return x, w, {**parameters, "groups": groups}
+
+
+@needs_extension
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(geometries(), st.sampled_from(["baseline", "best"]))
+def test_any_geometry_equals_the_twin(geometry: Any, isa: str) -> None:
+    x, w, parameters = geometry
+    with fs.backend.use("check", isa=None if isa == "best" else fs.backend.isas()[0]):
+        _large(x, w, parameters)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_equals_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    for stride in (1, (2, 1), 3):
+        for padding in (0, (1, 2), "same"):
+            for dilation in (1, (1, 2)):
+                for groups, channels in ((1, 3), (2, 4), (1, 17)):
+                    if padding == "same" and stride != 1:
+                        continue
+                    leaves = [_leaf(rng, 2, channels, 8, 7), _leaf(rng, 6, channels // groups, 3, 2), _leaf(rng, 6)]
+                    theirs = [torch.tensor(leaf.detach().numpy(), requires_grad=True) for leaf in leaves]
+                    args = (stride, padding, dilation, groups)
+                    y, expected = fs.conv2d(*leaves, *args), torch.nn.functional.conv2d(*theirs, *args)
+                    direction = rng.standard_normal(y.shape)
+                    y.backward(direction)
+                    expected.backward(torch.tensor(direction))
+                    np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-12)
+                    for ours, other in zip(leaves, theirs, strict=True):
+                        np.testing.assert_allclose(ours.grad.numpy(), other.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_conv1d_equals_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    for args in ((1, 0, 1, 1), (2, 1, 1, 2), ((3,), (2,), (2,), 1), (1, "same", 3, 1)):
+        for shape in ((2, 4, 11), (4, 11)):
+            leaves = [_leaf(rng, *shape), _leaf(rng, 6, 4 // args[3], 4), _leaf(rng, 6)]
+            theirs = [torch.tensor(leaf.detach().numpy(), requires_grad=True) for leaf in leaves]
+            y, expected = fs.conv1d(*leaves, *args), torch.nn.functional.conv1d(*theirs, *args)
+            direction = rng.standard_normal(y.shape)
+            y.backward(direction)
+            expected.backward(torch.tensor(direction))
+            np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-12)
+            for ours, other in zip(leaves, theirs, strict=True):
+                np.testing.assert_allclose(ours.grad.numpy(), other.grad.numpy(), rtol=1e-12, atol=1e-12)
