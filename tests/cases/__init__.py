@@ -14,4 +14,4 @@ from .shape import CASES as SHAPE
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
 
-CASES: list[*CONV, Case] = [*ACTIVATION, *DROPOUT, *EMBEDDING, *MATMUL, *NORM, *OPTIM, *SHAPE]
+CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *MATMUL, *NORM, *OPTIM, *SHAPE]
