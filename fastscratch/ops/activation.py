@@ -13,7 +13,7 @@ import numpy as np
 from .. import backend
 from ..backend.broadcast import sum_to
 from ..tape import OUTPUT
-from ..tensor import Tensor, method, record, replace
+from ..tensor import Tensor, history, method, record, replace, wrap
 from .operands import floating, need_tensor
 
 __all__ = [
@@ -25,9 +25,13 @@ __all__ = [
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-def _argument(x: Any, operation: str) -> Tensor:
-    """The argument as a floating tensor."""
-    return floating(need_tensor(x, operation))
+def _argument(x: Any, operation: str, inplace: bool = False) -> Tensor:
+    """The argument as a floating tensor; a copy with the same past where it will be overwritten but is still needed."""
+    argument = floating(need_tensor(x, operation))
+    if inplace and argument is x and history(argument) is not None:
+        argument = wrap(x.array.copy(order="K"))
+        argument._node = x._node
+    return argument
 
 
 def _finish(x: Tensor, y: Tensor, inplace: bool) -> Tensor:
@@ -55,7 +59,7 @@ def _relu_gradient(dy, needs, y):
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Input where it is positive, else negative_slope * input."""
-    x = _argument(input, "leaky_relu")
+    x = _argument(input, "leaky_relu", inplace)
     slope = float(negative_slope)
     y = record(backend.leaky_relu_forward(x.array, slope), (x,), _leaky_relu_gradient, x, slope)
     return _finish(input, y, inplace)
@@ -72,7 +76,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     ----------
     D. Clevert, T. Unterthiner, S. Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear Units, 2016.
     """
-    x = _argument(input, "elu")
+    x = _argument(input, "elu", inplace)
     y = record(backend.elu_forward(x.array, float(alpha)), (x,), _elu_gradient, x, float(alpha))
     return _finish(input, y, inplace)
 
@@ -85,7 +89,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Input where it is positive, else alpha (exp(input / alpha) - 1)."""
     if alpha == 0:
         raise RuntimeError("celu: alpha must not be 0")
-    return _finish(input, elu(_argument(input, "celu") / alpha) * alpha, inplace)
+    return _finish(input, elu(_argument(input, "celu", inplace) / alpha) * alpha, inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -95,7 +99,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     ----------
     G. Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017.
     """
-    return _finish(input, elu(input, SELU_ALPHA) * SELU_SCALE, inplace)
+    return _finish(input, elu(_argument(input, "selu", inplace), SELU_ALPHA) * SELU_SCALE, inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -133,7 +137,7 @@ def _gelu_gradient(dy, needs, x, form):
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input sigmoid(input), also called swish."""
-    x = _argument(input, "silu")
+    x = _argument(input, "silu", inplace)
     return _finish(input, record(backend.silu_forward(x.array), (x,), _silu_gradient, x), inplace)
 
 
@@ -260,7 +264,8 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """input relu6(input + 3) / 6."""
-    return _finish(input, hardsigmoid(input) * input, inplace)
+    x = _argument(input, "hardswish", inplace)
+    return _finish(input, hardsigmoid(x) * x, inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -275,7 +280,8 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     ----------
     D. Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020.
     """
-    return _finish(input, tanh(softplus(input)) * input, inplace)
+    x = _argument(input, "mish", inplace)
+    return _finish(input, tanh(softplus(x)) * x, inplace)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -326,11 +332,14 @@ def _prelu_gradient(dy, needs, x, w, along):
     return dx, dw
 
 
+_NEED_ARGUMENT = (erf, erfc, log, log1p)  # the others' gradients come from the value
+
+
 def _inplace(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """The method that overwrites its tensor with the function's value."""
 
     def change(input: Tensor) -> Tensor:
-        return replace(input, function(input))
+        return replace(input, function(_argument(input, change.__name__, function in _NEED_ARGUMENT)))
 
     change.__name__ = f"{function.__name__}_"
     change.__doc__ = f"{function.__name__}, in place."
