@@ -1,8 +1,13 @@
 """Layers and models."""
 
-from . import init, utils
-from .container import ModuleDict, ModuleList, ParameterList, Sequential
-from .flatten import Flatten, Unflatten
-from .linear import Identity, Linear
+from . import functional, init, utils
+from .activation import *
+from .container import *
+from .conv import *
+from .dropout import *
+from .flatten import *
+from .linear import *
 from .module import Module
+from .norm import *
 from .parameter import Parameter
+from .sparse import *
