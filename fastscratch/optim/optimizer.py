@@ -102,7 +102,7 @@ class Optimizer:
             for (_, age), params in batches.items():
                 self._update(group, params, [p.grad.array for p in params], age)  # type: ignore[union-attr]
                 for p in params:
-                    p._version[0] += 1
+                    p.touch()
         self._opt_called = True
         return loss
 
@@ -124,9 +124,8 @@ class Optimizer:
             for p in group["params"]:
                 if set_to_none or p.grad is None:
                     p.grad = None
-                else:  # a fresh array: the old one may be shared with another tensor's gradient
-                    p.grad.array = np.zeros_like(p.array)
-                    p._owns_grad = True
+                else:
+                    p.grad = zeros_for(p)
 
     # ---- saving and loading ----
 

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable
 import numpy as np
 
 from ... import backend
+from ...dtypes import get_default_dtype
 from ...tensor import Tensor, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
@@ -65,25 +66,23 @@ def clip_grad_norm_(
     >>> w.grad
     tensor([0.6, 0.8])
     """
-    with_gradient = _with_gradient(parameters)
     order = float(norm_type)
     if not order > 0:
         raise ValueError(f"norm_type must be positive, got {norm_type}")
-    lists = _by_dtype(with_gradient)
-    norms = [_norm([p.grad.array for p in params], order) for params in lists]  # type: ignore[union-attr]
-    norm = _norm([np.array(norms)], order) if len(norms) > 1 else sum(norms)
+    lists = _gradients(parameters)
+    norms = [_norm([g.array for g in gradients], order) for gradients in lists]
+    norm = norms[0] if len(norms) == 1 else _norm([np.array(norms)], order)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"the norm of order {order} of the gradients is {norm}; they are left as they are")
     factor = float(max_norm) / (norm + 1e-6)
     if not factor >= 1.0:  # NaN goes on into the gradients, as in PyTorch
-        for params in lists:
-            backend.scale_arrays([_own(p) for p in params], factor)
-    return wrap(np.asarray(norm, with_gradient[0].dtype if with_gradient else np.float32))
+        for gradients in lists:
+            backend.scale_arrays([g.array for g in gradients], factor)
+            _touch(gradients)
+    return wrap(np.asarray(norm, lists[0][0].dtype if lists else get_default_dtype()))
 
 
-def clip_grad_value_(
-    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
-) -> None:
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Bring every element of every gradient, in place, into [-clip_value, clip_value]; NaN stays.
 
     Parameters
@@ -94,26 +93,26 @@ def clip_grad_value_(
     foreach : bool, optional
         Accepted for PyTorch's sake: all gradients are handled in one call.
     """
-    for params in _by_dtype(_with_gradient(parameters)):
-        backend.clamp_arrays([_own(p) for p in params], float(clip_value))
+    for gradients in _gradients(parameters):
+        backend.clamp_arrays([g.array for g in gradients], float(clip_value))
+        _touch(gradients)
 
 
-def _with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    """The parameters that have one."""
-    if isinstance(parameters, Tensor):
-        parameters = [parameters]
-    listed = list(parameters)
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[list[Tensor]]:
+    """The gradients that are there: one list, as a rule, for a kernel takes arrays of one type."""
+    listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not listed and isinstance(parameters, Generator):
         warnings.warn("the generator of parameters is empty: no gradients are clipped", UserWarning, stacklevel=3)
-    return [p for p in listed if p.grad is not None]
-
-
-def _by_dtype(params: list[Tensor]) -> list[list[Tensor]]:
-    """One list, as a rule: a kernel takes arrays of one type."""
     lists: dict[np.dtype, list[Tensor]] = {}
-    for p in params:
-        lists.setdefault(p.grad.dtype, []).append(p)  # type: ignore[union-attr]
+    for p in listed:
+        if p.grad is not None:
+            lists.setdefault(p.grad.dtype, []).append(p.grad)
     return list(lists.values())
+
+
+def _touch(gradients: list[Tensor]) -> None:
+    for gradient in gradients:
+        gradient.touch()
 
 
 def _norm(gradients: list[np.ndarray], order: float) -> float:
@@ -122,13 +121,3 @@ def _norm(gradients: list[np.ndarray], order: float) -> float:
         return backend.grad_norm(gradients, order)
     total = sum(float(np.sum(np.abs(g.astype(np.float64)) ** order)) for g in gradients)
     return total ** (1.0 / order)
-
-
-def _own(p: Tensor) -> np.ndarray:
-    """The gradient as an array that may be changed: the tape may have given the same one to another tensor."""
-    gradient = p.grad
-    assert gradient is not None
-    if not p._owns_grad:
-        gradient.array = gradient.array.copy(order="K")
-        p._owns_grad = True
-    return gradient.array

@@ -6,8 +6,6 @@ from typing import Any
 
 from ..optimizer import Optimizer
 
-_NOT_SAVED = frozenset({"optimizer"})
-
 
 class LRScheduler:
     """Base of all schedules: sets ``lr`` of every group, at once for epoch 0 and then at each step().
@@ -81,7 +79,7 @@ class LRScheduler:
         known = type(self.optimizer).step is Optimizer.step  # a step of its own may not say that it was called
         if self._step_count == 1 and known and not self.optimizer._opt_called:
             warnings.warn(
-                "lr_scheduler.step() was called before optimizer.step(): the first learning rate of the schedule is skipped",
+                "lr_scheduler.step() was called before optimizer.step(): the first learning rate is skipped",
                 UserWarning,
                 stacklevel=2,
             )
@@ -101,7 +99,7 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""
-        return {key: copy.copy(value) for key, value in self.__dict__.items() if key not in _NOT_SAVED}
+        return {key: copy.copy(value) for key, value in self.__dict__.items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what state_dict() returned; the learning rates come with the optimizer's state.

@@ -24,7 +24,7 @@ class _FactorLR(LRScheduler):
     def get_lr(self) -> list[float]:
         """The rates of the epoch before, times the change of the factor."""
         now, before = self._factor(self.last_epoch), self._factor(self.last_epoch - 1)
-        change = now / before if now != before and before != 0 else 1.0
+        change = now / before if before not in (now, 0) else 1.0
         return [group["lr"] * change for group in self.optimizer.param_groups]
 
 
@@ -190,7 +190,9 @@ class LambdaLR(LRScheduler):
         groups = len(need_optimizer(optimizer, self).param_groups)
         lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
         if len(lambdas) != groups:
-            raise ValueError(f"lr_lambda must have {groups} functions, one for each parameter group, got {len(lambdas)}")
+            raise ValueError(
+                f"lr_lambda must have {groups} functions, one for each parameter group, got {len(lambdas)}"
+            )
         self.lr_lambdas: list[Callable[[int], float]] = lambdas
         super().__init__(optimizer, last_epoch)
 
