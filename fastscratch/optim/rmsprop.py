@@ -55,12 +55,12 @@ class RMSprop(Optimizer):
     Examples
     --------
     >>> import fastscratch as fs
-    >>> w = fs.tensor([1.0, 2.0], requires_grad=True)
+    >>> w = fs.tensor([2.0, 3.0], requires_grad=True)
     >>> optimizer = fs.optim.RMSprop([w], lr=0.1)
     >>> (w * w).sum().backward()
     >>> optimizer.step()
     >>> w
-    tensor([2.9802e-08, 1.0000e+00], requires_grad=True)
+    tensor([1., 2.], requires_grad=True)
     """
 
     def __init__(

@@ -174,6 +174,7 @@ def _clamp_bound(u: float, y: Any, arrays: Arrays, value: float) -> Any:
 
 
 @bounded(_sgd_bound, inplace=(0, 2))
+@np.errstate(all="ignore")  # NaN and infinities are results like any other
 def sgd_step(
     params: Arrays, grads: Arrays, buffers: Arrays | None,
     lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool,
@@ -189,6 +190,7 @@ def sgd_step(
 
 
 @bounded(_rmsprop_bound, inplace=(0, 2, 3, 4))
+@np.errstate(all="ignore")  # NaN and infinities are results like any other
 def rmsprop_step(
     params: Arrays, grads: Arrays, square_avgs: Arrays, grad_avgs: Arrays | None, buffers: Arrays | None,
     lr: float, alpha: float, eps: float, weight_decay: float, momentum: float, maximize: bool,
@@ -211,6 +213,7 @@ def rmsprop_step(
 
 
 @bounded(_adam_bound, inplace=(0, 2, 3, 4))
+@np.errstate(all="ignore")  # NaN and infinities are results like any other
 def adam_step(
     params: Arrays, grads: Arrays, exp_avgs: Arrays, exp_avg_sqs: Arrays, max_exp_avg_sqs: Arrays | None, step: int,
     lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, maximize: bool,
@@ -234,6 +237,7 @@ def adam_step(
 
 
 @bounded(_grad_norm_bound)
+@np.errstate(all="ignore")  # NaN and infinities are results like any other
 def grad_norm(grads: Arrays, ord: float) -> float:
     """The 2-norm of all elements together, summed in double, or with ord = inf the largest magnitude."""
     if ord not in (2, math.inf):
@@ -245,6 +249,7 @@ def grad_norm(grads: Arrays, ord: float) -> float:
 
 
 @bounded(_scale_bound, inplace=(0,))
+@np.errstate(all="ignore")  # NaN and infinities are results like any other
 def scale_arrays(arrays: Arrays, factor: float) -> None:
     """a *= factor, for each."""
     _need_one_type(arrays, "arrays")
