@@ -178,27 +178,23 @@ def test_cgroup_quota(tmp_path, files: dict[str, str], line: str, expected: floa
 
 @needs_extension
 def test_memory_goes_back_to_the_allocator() -> None:
-    from fastscratch.backend import _c
-
     a = fs.from_numpy(np.ones((256, 256), np.float32))
     with fs.backend.use("c"):
         (a @ a).array  # noqa: B018
-        before = _c.memory_stats()
+        before = fs.backend.memory_stats()
         for _ in range(20):
             view = (a @ a).array[3:5]
-        assert _c.memory_stats()["used"] >= before["used"] + 256 * 256 * 4  # the view keeps it all
+        assert fs.backend.memory_stats()["used"] >= before["used"] + 256 * 256 * 4  # the view keeps it all
         del view
-        after = _c.memory_stats()
+        after = fs.backend.memory_stats()
     assert after["used"] == before["used"]
     assert after["misses"] - before["misses"] <= 2
-    _c.empty_cache()
-    assert _c.memory_stats()["cached"] == 0
+    fs.backend.empty_cache()
+    assert fs.backend.memory_stats()["cached"] == 0
 
 
 @needs_extension
 def test_array_outlives_empty_cache_and_its_thread() -> None:
-    from fastscratch.backend import _c
-
     held: list[np.ndarray] = []
 
     def make() -> None:
@@ -207,5 +203,5 @@ def test_array_outlives_empty_cache_and_its_thread() -> None:
     worker = threading.Thread(target=make)
     worker.start()
     worker.join()
-    _c.empty_cache()
+    fs.backend.empty_cache()
     assert (held[0] == 100).all()

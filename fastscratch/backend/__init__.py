@@ -126,6 +126,20 @@ def get_num_threads() -> int:
     return 1 if _c is None else _c.get_num_threads()
 
 
+def memory_stats() -> dict[str, int]:
+    """State of the allocator behind the C kernels: bytes ``used``, ``cached`` (idle) and at the ``peak``; requests served
+    from the cache (``hits``) or not (``misses``); ``cap`` on idle bytes. All zeros without the extension.
+    """
+    names = ("used", "cached", "peak", "hits", "misses", "cap")
+    return dict.fromkeys(names, 0) if _c is None else _c.memory_stats()
+
+
+def empty_cache() -> None:
+    """Give memory that lies idle in the allocator back to the system."""
+    if _c is not None:
+        _c.empty_cache()
+
+
 def _start() -> None:
     """The backend that the environment asks for."""
     wanted = os.environ.get("FASTSCRATCH_BACKEND", "")
