@@ -29,6 +29,7 @@ from .ops.matmul import *
 from .ops.reduce import *
 from .ops.shape import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .summary import summary
 from .tape import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .tensor import Tensor
 
