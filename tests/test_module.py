@@ -11,6 +11,10 @@ import fastscratch as fs
 from fastscratch import nn
 
 
+def double(module, args, output):
+    return output * 2
+
+
 class Net(nn.Module):
     """A shared layer, a buffer that is saved, one that is not, and a parameter of its own."""
 
@@ -261,6 +265,17 @@ def test_deepcopy_and_pickle() -> None:
         np.testing.assert_array_equal(twin(x).detach().numpy(), net(x).detach().numpy())
         twin.scale.array[...] = 0
         assert (net.scale.array == 1).all()
+
+
+def test_hooks_are_copied_too() -> None:
+    net, x = nn.Linear(2, 2), fs.ones(1, 2)
+    plain = net(x).tolist()
+    handle = net.register_forward_hook(double)
+    twins = copy.deepcopy(net), pickle.loads(pickle.dumps(net))
+    handle.remove()
+    assert net(x).tolist() == plain
+    for twin in twins:
+        assert twin(x).tolist() == [[2 * v for v in plain[0]]]
 
 
 # ---- hooks ----

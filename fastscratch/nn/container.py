@@ -15,9 +15,6 @@ __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Sequential"]
 class _Listed(Module):
     """What Sequential and ModuleList share: child modules in order, as in a list."""
 
-    def __init__(self) -> None:
-        super().__init__()
-
     def _listed(self) -> list[Any]:
         return [getattr(self, name) for name in self._module_names]
 
@@ -124,8 +121,9 @@ class Sequential(_Listed):
 
     def forward(self, input: Any) -> Any:
         """Each module applied to what the one before it gave."""
+        modules = self.__dict__
         for name in self._module_names:
-            input = getattr(self, name)(input)
+            input = modules[name](input)
         return input
 
 
