@@ -51,6 +51,14 @@ struct fs_conv {
     ptrdiff_t out_h, out_w; /* floor((h + 2 pad_h - dilation_h (r - 1) - 1) / stride_h) + 1; w alike */
     ptrdiff_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
 };
+struct fs_pool {
+    ptrdiff_t n, c, h, w; /* input */
+    ptrdiff_t out_h, out_w;
+    ptrdiff_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+    ptrdiff_t divisor; /* average: 0 for the size of the window, ... */
+    int include_pad;   /* ... of which padding is a part, or is not */
+    int adaptive;      /* average: the image in out_h x out_w shares; kernel, stride and pad say nothing, dilation is 1 */
+};
 
 /* The prototypes that exist once for each type. */
 #define T float

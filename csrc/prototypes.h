@@ -116,3 +116,14 @@ int FN(embedding_forward)(T *y, const T *weight, const int64_t *index, ptrdiff_t
  * |error| <= (uses of r) eps sum |dy|. */
 int FN(embedding_backward)(T *dw, const T *dy, const int64_t *index, ptrdiff_t count, ptrdiff_t rows, ptrdiff_t d,
                            ptrdiff_t padding_idx);
+
+/* ---- pool.c: x [n][h][w][c], y [n][out_h][out_w][c], windows cut off at the border of the image ---- */
+
+/* y = the largest of each window, index = its h * w + w in the input: the first of equals, the last NaN if there is one; -inf
+ * and -1 where a dilated window holds nothing of the image. Exact. */
+int FN(max_pool2d_forward)(T *y, int32_t *index, const T *x, const struct fs_pool *shape);
+/* dx[index] += dy, in the order of dy. FS_EINDEX for an index that is neither -1 nor in the image. */
+int FN(max_pool2d_backward)(T *dx, const T *dy, const int32_t *index, const struct fs_pool *shape);
+/* y = the sum of each window / its divisor; |error| <= (taps + 1) eps sum |x| / divisor. Every window holds something. */
+int FN(avg_pool2d_forward)(T *y, const T *x, const struct fs_pool *shape);
+int FN(avg_pool2d_backward)(T *dx, const T *dy, const struct fs_pool *shape);

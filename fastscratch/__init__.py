@@ -26,6 +26,7 @@ from .ops.arithmetic import *
 from .ops.conv import *
 from .ops.create import *
 from .ops.matmul import *
+from .ops.pool import *
 from .ops.reduce import *
 from .ops.shape import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state

@@ -1,6 +1,7 @@
 /* The table of micro-kernels of one type: what csrc/ calls, without knowing which instruction set answers. */
 #include "../real.h"
 #include "optim.h"
+#include "pool.h"
 
 struct FS(kernels) {
     ptrdiff_t gemm_mr, gemm_nr; /* the size of gemm_tile's tile */

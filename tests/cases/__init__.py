@@ -10,8 +10,9 @@ from .embedding import CASES as EMBEDDING
 from .matmul import CASES as MATMUL
 from .norm import CASES as NORM
 from .optim import CASES as OPTIM
+from .pool import CASES as POOL
 from .shape import CASES as SHAPE
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
 
-CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *MATMUL, *NORM, *OPTIM, *SHAPE]
+CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *MATMUL, *NORM, *OPTIM, *POOL, *SHAPE]

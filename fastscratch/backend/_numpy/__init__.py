@@ -38,9 +38,21 @@ from .embedding import embedding_backward, embedding_forward
 from .matmul import linear_backward, linear_forward, matmul, matmul_backward
 from .norm import batch_norm_backward, batch_norm_forward, batch_norm_inference, layer_norm_backward, layer_norm_forward
 from .optim import adam_step, clamp_arrays, grad_norm, rmsprop_step, scale_arrays, sgd_step
+from .pool import (
+    adaptive_avg_pool2d_backward,
+    adaptive_avg_pool2d_forward,
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
 
 __all__ = [
     "adam_step",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool2d_forward",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
@@ -75,6 +87,8 @@ __all__ = [
     "log_forward",
     "matmul",
     "matmul_backward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",

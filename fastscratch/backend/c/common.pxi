@@ -124,9 +124,13 @@ cdef cnp.ndarray contiguous_int64(object x, str name):
 cdef cnp.ndarray channels_last(object x, str name, int typenum):
     """x, or a copy of it, dense in memory as (n, h, w, c); logical shape (n, c, h, w)."""
     same_type(x, name, typenum)
-    cdef cnp.ndarray a = <cnp.ndarray>x
+    return laid_channels_last(<cnp.ndarray>x, name)
+
+
+cdef cnp.ndarray laid_channels_last(cnp.ndarray a, str name):
+    """channels_last for an array of any type that is known already."""
     if cnp.PyArray_NDIM(a) != 4:
-        raise ValueError(f"{name} must have 4 axes, got shape {x.shape}")
+        raise ValueError(f"{name} must have 4 axes, got shape {(<object>a).shape}")
     cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(a)
     cdef cnp.npy_intp expected = cnp.PyArray_ITEMSIZE(a)
     cdef bint laid = PyArray_ISBEHAVED_RO(a)
@@ -136,7 +140,7 @@ cdef cnp.ndarray channels_last(object x, str name, int typenum):
         expected *= shape[axis]
     if laid:
         return a
-    cdef cnp.ndarray copy = new_channels_last(shape[0], shape[1], shape[2], shape[3], typenum)
+    cdef cnp.ndarray copy = new_channels_last(shape[0], shape[1], shape[2], shape[3], cnp.PyArray_TYPE(a))
     PyArray_CopyInto(copy, a)
     return copy
 

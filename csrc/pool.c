@@ -1,0 +1,216 @@
+/* Pooling of channels-last images: where each output pixel's window lies; what is done with it is in simd/pool.c.
+ *
+ * Windows that lie whole in the image come in runs, which a micro-kernel walks in one call; those at the border are cut.
+ */
+#include "fastscratch.h"
+#include "real.h"
+#include "simd/kernels.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { MIN_CHUNK_WORK = 100000 }; /* taps times channels worth a thread's while */
+
+typedef struct fs_pool shape;
+
+static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+
+/* A window along one axis. */
+typedef struct {
+    ptrdiff_t first, count; /* its first tap inside the image, and how many are */
+    ptrdiff_t padded;       /* how many are in the image or its padding */
+} extent;
+
+static extent extent_of(ptrdiff_t i, ptrdiff_t size, ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t pad,
+                        ptrdiff_t dilation) {
+    const ptrdiff_t first = i * stride - pad;
+    if (first >= 0 && first + (kernel - 1) * dilation < size) return (extent){first, kernel, kernel};
+    const ptrdiff_t lo = first < 0 ? ceil_div(-first, dilation) : 0;
+    const ptrdiff_t hi = first < size ? min(kernel, ceil_div(size - first, dilation)) : 0;
+    return (extent){first + lo * dilation, max(0, hi - lo), min(kernel, size + pad - first)};
+}
+
+/* The adaptive one: from floor(i size / out) up to ceil((i + 1) size / out). */
+static extent share_of(ptrdiff_t i, ptrdiff_t size, ptrdiff_t out) {
+    const ptrdiff_t first = i * size / out, count = ceil_div((i + 1) * size, out) - first;
+    return (extent){first, count, count};
+}
+
+static extent along_h(const shape *s, ptrdiff_t i) {
+    return s->adaptive ? share_of(i, s->h, s->out_h)
+                       : extent_of(i, s->h, s->kernel_h, s->stride_h, s->pad_h, s->dilation_h);
+}
+
+static extent along_w(const shape *s, ptrdiff_t j) {
+    return s->adaptive ? share_of(j, s->w, s->out_w)
+                       : extent_of(j, s->w, s->kernel_w, s->stride_w, s->pad_w, s->dilation_w);
+}
+
+typedef struct {
+    const shape *s;
+    REAL *y;        /* forward: the output. Backward: dx */
+    const REAL *x;  /* forward: the input. Backward: dy */
+    int32_t *index; /* max: written */
+    const int32_t *taken; /* max backward: read */
+    ptrdiff_t rows;   /* forward: output rows in a chunk */
+    ptrdiff_t images; /* backward: images in a chunk */
+    atomic_int status;
+} job;
+
+/* What to do with `pixels` output pixels from number `pixel` (of the batch), whose first window starts at element `at`. */
+typedef void (*visitor)(job *g, ptrdiff_t pixel, ptrdiff_t at, const struct fs_taps *taps, ptrdiff_t padded,
+                        ptrdiff_t pixels);
+
+/* Visits output row `row` of the batch (n * out_h + i) in runs of windows alike. */
+static void visit_row(job *g, ptrdiff_t row, visitor visit) {
+    const shape *s = g->s;
+    const ptrdiff_t line = s->w * s->c, n = row / s->out_h;
+    const extent h = along_h(s, row % s->out_h);
+    for (ptrdiff_t j = 0, end; j < s->out_w; j = end) {
+        const extent w = along_w(s, j);
+        ptrdiff_t step = 0;
+        for (end = j + 1; end < s->out_w; end++) {
+            const extent next = along_w(s, end);
+            if (end == j + 1) step = next.first - w.first;
+            if (next.count != w.count || next.padded != w.padded || next.first != w.first + (end - j) * step) break;
+        }
+        const struct fs_taps taps = {
+            .rows = h.count, .cols = w.count,
+            .row_step = s->dilation_h * line, .col_step = s->dilation_w * s->c, .pixel_step = step * s->c,
+            .index = (int32_t)(h.first * s->w + w.first), .row_index = (int32_t)(s->dilation_h * s->w),
+            .col_index = (int32_t)s->dilation_w, .pixel_index = (int32_t)step};
+        visit(g, row * s->out_w + j, n * s->h * line + h.first * line + w.first * s->c, &taps, h.padded * w.padded,
+              end - j);
+    }
+}
+
+static void take_max(job *g, ptrdiff_t pixel, ptrdiff_t at, const struct fs_taps *taps, ptrdiff_t padded,
+                     ptrdiff_t pixels) {
+    const ptrdiff_t c = g->s->c;
+    REAL *y = g->y + pixel * c;
+    int32_t *index = g->index + pixel * c;
+    (void)padded;
+    if (taps->rows > 0 && taps->cols > 0) {
+        FS(simd)->pool_max(y, index, g->x + at, taps, c, pixels);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < pixels * c; i++) { /* a dilated window can step over the whole image */
+        y[i] = -(REAL)INFINITY;
+        index[i] = -1;
+    }
+}
+
+static REAL divisor(const shape *s, const struct fs_taps *taps, ptrdiff_t padded) {
+    return (REAL)(s->divisor ? s->divisor : s->include_pad ? padded : taps->rows * taps->cols);
+}
+
+static void take_mean(job *g, ptrdiff_t pixel, ptrdiff_t at, const struct fs_taps *taps, ptrdiff_t padded,
+                      ptrdiff_t pixels) {
+    const ptrdiff_t c = g->s->c;
+    FS(simd)->pool_mean(g->y + pixel * c, g->x + at, taps, divisor(g->s, taps, padded), c, pixels);
+}
+
+static void spread(job *g, ptrdiff_t pixel, ptrdiff_t at, const struct fs_taps *taps, ptrdiff_t padded,
+                   ptrdiff_t pixels) {
+    const ptrdiff_t c = g->s->c;
+    FS(simd)->pool_spread(g->y + at, g->x + pixel * c, taps, divisor(g->s, taps, padded), c, pixels);
+}
+
+/* ---- forward: a chunk is some output rows ---- */
+
+static void visit_rows(job *g, ptrdiff_t chunk, visitor visit) {
+    const ptrdiff_t end = min(g->s->n * g->s->out_h, (chunk + 1) * g->rows);
+    for (ptrdiff_t row = chunk * g->rows; row < end; row++) visit_row(g, row, visit);
+}
+
+static void max_chunk(ptrdiff_t chunk, void *ctx) { visit_rows(ctx, chunk, take_max); }
+static void mean_chunk(ptrdiff_t chunk, void *ctx) { visit_rows(ctx, chunk, take_mean); }
+
+static void forward(job *g, fs_chunk_fn fn) {
+    const shape *s = g->s;
+    if (s->c == 0) return;
+    const ptrdiff_t taps = s->adaptive ? max(1, s->h * s->w / max(1, s->out_h * s->out_w)) : s->kernel_h * s->kernel_w;
+    g->rows = max(1, MIN_CHUNK_WORK / max(1, s->out_w * s->c * taps));
+    fs_parallel_for(ceil_div(s->n * s->out_h, g->rows), fn, g);
+}
+
+int FS(max_pool2d_forward)(REAL *y, int32_t *index, const REAL *x, const struct fs_pool *s) {
+    job g = {.s = s, .y = y, .index = index, .x = x};
+    forward(&g, max_chunk);
+    return FS_OK;
+}
+
+int FS(avg_pool2d_forward)(REAL *y, const REAL *x, const struct fs_pool *s) {
+    job g = {.s = s, .y = y, .x = x};
+    forward(&g, mean_chunk);
+    return FS_OK;
+}
+
+/* ---- backward: a chunk is some images, so that overlapping windows add up in a fixed order ---- */
+
+static void zero_image(job *g, ptrdiff_t n) {
+    const ptrdiff_t size = g->s->h * g->s->w * g->s->c;
+    memset(g->y + n * size, 0, (size_t)size * sizeof(REAL));
+}
+
+/* Adds dy of image n to the element that each maximum was taken from. */
+static int scatter_image(job *g, ptrdiff_t n) {
+    const shape *s = g->s;
+    const ptrdiff_t plane = s->h * s->w, pixels = s->out_h * s->out_w;
+    REAL *dx = g->y + n * plane * s->c;
+    const REAL *dy = g->x + n * pixels * s->c;
+    const int32_t *taken = g->taken + n * pixels * s->c;
+    int status = FS_OK;
+    for (ptrdiff_t pixel = 0; pixel < pixels; pixel++, dy += s->c, taken += s->c) {
+        for (ptrdiff_t c = 0; c < s->c; c++) {
+            if (taken[c] >= 0 && taken[c] < plane) {
+                dx[taken[c] * s->c + c] += dy[c];
+            } else if (taken[c] != -1) { /* -1: the window was empty */
+                status = FS_EINDEX;
+            }
+        }
+    }
+    return status;
+}
+
+static void scatter_chunk(ptrdiff_t chunk, void *ctx) {
+    job *g = ctx;
+    const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->images);
+    for (ptrdiff_t n = chunk * g->images; n < end; n++) {
+        zero_image(g, n);
+        const int status = scatter_image(g, n);
+        if (status != FS_OK) atomic_store(&g->status, status);
+    }
+}
+
+static void spread_chunk(ptrdiff_t chunk, void *ctx) {
+    job *g = ctx;
+    const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->images);
+    for (ptrdiff_t n = chunk * g->images; n < end; n++) {
+        zero_image(g, n);
+        for (ptrdiff_t i = 0; i < g->s->out_h; i++) visit_row(g, n * g->s->out_h + i, spread);
+    }
+}
+
+static void backward(job *g, fs_chunk_fn fn) {
+    const shape *s = g->s;
+    if (s->c == 0) return;
+    g->images = max(1, MIN_CHUNK_WORK / max(1, s->h * s->w * s->c));
+    fs_parallel_for(ceil_div(s->n, g->images), fn, g);
+}
+
+int FS(max_pool2d_backward)(REAL *dx, const REAL *dy, const int32_t *index, const struct fs_pool *s) {
+    job g = {.s = s, .y = dx, .x = dy, .taken = index};
+    atomic_init(&g.status, FS_OK);
+    backward(&g, scatter_chunk);
+    return atomic_load(&g.status);
+}
+
+int FS(avg_pool2d_backward)(REAL *dx, const REAL *dy, const struct fs_pool *s) {
+    job g = {.s = s, .y = dx, .x = dy};
+    backward(&g, spread_chunk);
+    return FS_OK;
+}
