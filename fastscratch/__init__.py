@@ -1,6 +1,6 @@
 """fastscratch: train and use small models on a CPU, fast; C kernels with a NumPy twin beside every one."""
 
-from . import autograd, backend, nn, optim, random
+from . import autograd, backend, metrics, nn, optim, random
 from .backend import get_num_threads, set_num_threads
 from .dtypes import (
     bool,
@@ -30,6 +30,7 @@ from .ops.pool import *
 from .ops.reduce import *
 from .ops.shape import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .serialization import load, save
 from .summary import summary
 from .tape import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .tensor import Tensor

@@ -151,7 +151,11 @@ class Optimizer:
         ValueError
             If groups, their sizes or the shapes of state do not fit this optimizer, which is then unchanged.
         """
-        self._adopt(self._checked(state_dict))
+        self.param_groups, self.state = self._checked(state_dict)
+
+    def check_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """ValueError where load_state_dict() would raise it; nothing is changed."""
+        self._checked(state_dict)
 
     def _checked(self, state_dict: dict[str, Any]) -> tuple[list[Group], dict[Tensor, dict[str, Any]]]:
         """Groups and state as they would be after loading; nothing is changed yet."""
@@ -179,9 +183,6 @@ class Optimizer:
             p = by_number[number]
             fresh[p] = {name: _state_for(p, value, name, number) for name, value in values.items()}
         return groups, fresh
-
-    def _adopt(self, checked: tuple[list[Group], dict[Tensor, dict[str, Any]]]) -> None:
-        self.param_groups, self.state = checked
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]

@@ -109,10 +109,11 @@ class LRScheduler:
         ValueError
             If it is the state of another kind of schedule; this one is then unchanged.
         """
-        self._check_state(state_dict)
+        self.check_state_dict(state_dict)
         self.__dict__.update({key: copy.copy(value) for key, value in state_dict.items()})
 
-    def _check_state(self, state_dict: dict[str, Any]) -> None:
+    def check_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """ValueError where load_state_dict() would raise it; nothing is changed."""
         expected = set(self.state_dict())
         if not isinstance(state_dict, dict) or set(state_dict) != expected:
             got = sorted(state_dict) if isinstance(state_dict, dict) else type(state_dict).__name__

@@ -105,16 +105,17 @@ class SequentialLR(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what state_dict() returned; ValueError if it does not fit, and nothing is changed."""
-        self._check_state(state_dict)
+        self.check_state_dict(state_dict)
         own = {key: value for key, value in state_dict.items() if key != "_schedulers"}
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
             scheduler.load_state_dict(state)
         self.__dict__.update(own)
 
-    def _check_state(self, state_dict: dict[str, Any]) -> None:
-        super()._check_state(state_dict)
+    def check_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """ValueError where load_state_dict() would raise it; nothing is changed."""
+        super().check_state_dict(state_dict)
         states = state_dict["_schedulers"]
         if len(states) != len(self._schedulers):
             raise ValueError(f"the state holds {len(states)} schedules, this one has {len(self._schedulers)}")
         for scheduler, state in zip(self._schedulers, states, strict=True):
-            scheduler._check_state(state)
+            scheduler.check_state_dict(state)
