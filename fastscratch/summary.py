@@ -301,6 +301,9 @@ def _layer_norm(m: Any, x: int, y: int) -> int:
 _FORMULAS: list[tuple[Any, str, Callable[[Any, int, int], int]]] = [
     (nn.Linear, "2 in_features per output, and 1 with bias", _linear),
     ((nn.Conv1d, nn.Conv2d), "2 in_channels / groups * kernel per output, and 1 with bias", _conv),
+    ((nn.MaxPool1d, nn.MaxPool2d), "kernel - 1 comparisons per output", _max_pool),
+    ((nn.AvgPool1d, nn.AvgPool2d), "kernel per output", _avg_pool),
+    ((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), "1 per input and 1 per output", lambda m, x, y: x + y),
     ((nn.BatchNorm1d, nn.BatchNorm2d), "2 per output, and 1 each with weight and bias", _batch_norm),
     (nn.LayerNorm, "6 per output, and 1 each with weight and bias", _layer_norm),
     (nn.Elementwise, "1 per output, whatever the function", lambda m, x, y: y),

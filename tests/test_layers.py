@@ -274,6 +274,13 @@ def test_embedding_from_pretrained() -> None:
     assert nn.Embedding.from_pretrained(table, freeze=False).weight.requires_grad
 
 
+def test_max_pool_indices() -> None:
+    x = fs.tensor(np.arange(16.0).reshape(1, 1, 4, 4))
+    values, indices = nn.MaxPool2d(2, return_indices=True)(x)
+    assert values.tolist() == [[[[5.0, 7.0], [13.0, 15.0]]]]
+    assert indices.tolist() == [[[[5, 7], [13, 15]]]] and indices.dtype == fs.int64
+
+
 def test_batch_norm_frozen_in_training_and_guard() -> None:
     layer = nn.BatchNorm1d(2, momentum=1.0)
     layer(fs.tensor([[0.0, 0.0], [2.0, 4.0]]))

@@ -124,6 +124,10 @@ def test_inputs() -> None:
     ("layer", "shape", "flops"),
     [
         (lambda: nn.Conv1d(4, 6, 3, groups=2, bias=False), (1, 4, 10), 6 * 8 * 2 * 2 * 3),
+        (lambda: nn.MaxPool2d((2, 3)), (1, 1, 4, 6), 4 * 5),
+        (lambda: nn.AvgPool1d(2), (1, 3, 8), 12 * 2),
+        (lambda: nn.AvgPool2d(2), (1, 1, 4, 4), 4 * 4),
+        (lambda: nn.AdaptiveAvgPool2d(1), (1, 3, 4, 4), 48 + 3),
         (lambda: nn.LayerNorm(8), (2, 8), 16 * 8),
         (nn.Identity, (2, 8), 0),
     ],

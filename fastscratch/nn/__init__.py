@@ -10,4 +10,5 @@ from .linear import *
 from .module import Module
 from .norm import *
 from .parameter import Parameter
+from .pool import *
 from .sparse import *
