@@ -127,3 +127,18 @@ int FN(max_pool2d_backward)(T *dx, const T *dy, const int32_t *index, const stru
 /* y = the sum of each window / its divisor; |error| <= (taps + 1) eps sum |x| / divisor. Every window holds something. */
 int FN(avg_pool2d_forward)(T *y, const T *x, const struct fs_pool *shape);
 int FN(avg_pool2d_backward)(T *dx, const T *dy, const struct fs_pool *shape);
+
+/* ---- cholesky.c: square matrices n x n in C order, one after the other ---- */
+
+/* L L^T = A, L lower triangular and exactly 0 above; only A's lower triangle is read. FS_EDOMAIN if a matrix is not
+ * positive definite (or holds a NaN there): failed[0] is its number, failed[1] the order of its first leading minor that
+ * is not positive. |A - L L^T| <= (n + 2) eps |L||L^T|: N. Higham, Accuracy and Stability, 2002, theorem 10.3. */
+int FN(cholesky)(T *l, ptrdiff_t *failed, const T *a, ptrdiff_t batch, ptrdiff_t n);
+/* X[n, r] = (L L^T)^-1 B[n, r]; only L's lower triangle is read. Each of the two substitutions is exact for a matrix
+ * within (n + 2) eps |L| of L: the same, section 8.1. */
+int FN(cholesky_solve)(T *x, const T *l, const T *b, ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r);
+/* y[i] = log det(L L^T) = 2 sum log L[j, j]. |error| <= 2 (n + 8) eps sum |log L[j, j]|. */
+int FN(cholesky_logdet)(T *y, const T *l, ptrdiff_t batch, ptrdiff_t n);
+/* dA, symmetric, from dL (its lower triangle): L^-T S L^-1, S the symmetric part of the lower half of L^T dL with half
+ * its diagonal. M. Giles, Collected Matrix Derivative Results, 2008; I. Murray, arXiv:1602.07527, 2016. */
+int FN(cholesky_backward)(T *da, const T *dl, const T *l, ptrdiff_t batch, ptrdiff_t n);

@@ -1,6 +1,10 @@
 """fastscratch: train and use small models on a CPU, fast; C kernels with a NumPy twin beside every one."""
 
 from . import autograd, backend, metrics, nn, optim, random
+
+from . import autograd, backend, nn, optim, random
+
+from . import autograd, backend, linalg, nn, random
 from .backend import get_num_threads, set_num_threads
 from .dtypes import (
     bool,
@@ -25,6 +29,7 @@ from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.conv import *
 from .ops.create import *
+from .ops.linalg import *
 from .ops.matmul import *
 from .ops.pool import *
 from .ops.reduce import *

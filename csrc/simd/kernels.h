@@ -3,6 +3,8 @@
 #include "optim.h"
 #include "pool.h"
 
+enum { CHOLESKY_BASE = 32 }; /* the widest triangle of cholesky_rows and cholesky_substitute; whole registers */
+
 struct FS(kernels) {
     ptrdiff_t gemm_mr, gemm_nr; /* the size of gemm_tile's tile */
 #define FS_KERNEL(name, arguments) void(*name) arguments;

@@ -7,6 +7,7 @@ from .case import Case, labels, normal, positive, uniform
 from .conv import CASES as CONV
 from .dropout import CASES as DROPOUT
 from .embedding import CASES as EMBEDDING
+from .linalg import CASES as LINALG
 from .matmul import CASES as MATMUL
 from .norm import CASES as NORM
 from .optim import CASES as OPTIM
@@ -15,4 +16,4 @@ from .shape import CASES as SHAPE
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
 
-CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *MATMUL, *NORM, *OPTIM, *POOL, *SHAPE]
+CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *LINALG, *MATMUL, *NORM, *OPTIM, *POOL, *SHAPE]

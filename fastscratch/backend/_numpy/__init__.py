@@ -32,6 +32,7 @@ from .activation import (
     tanh_backward,
     tanh_forward,
 )
+from .cholesky import cholesky, cholesky_backward, cholesky_logdet, cholesky_solve
 from .conv import conv2d_backward, conv2d_forward
 from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
@@ -56,6 +57,10 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "cholesky",
+    "cholesky_backward",
+    "cholesky_logdet",
+    "cholesky_solve",
     "clamp_arrays",
     "conv2d_backward",
     "conv2d_forward",

@@ -1,0 +1,237 @@
+/* Cholesky's factor, left-looking, blocked twice; substitution with many right-hand sides; log-determinant; gradient.
+ *
+ * All but the triangular corners is FS(gemm), whose accumulation adds: what is to be subtracted is copied with the other
+ * sign first, and transposed where that lays it out as GEMM likes it.
+ */
+#include "fastscratch.h"
+#include "real.h"
+#include "simd/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BASE = CHOLESKY_BASE, PANEL = 4 * BASE, ROW_CHUNK = 64, SLAB = 128, MIN_PARALLEL = 200000 };
+
+static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
+static void run_chunks(ptrdiff_t chunks, fs_chunk_fn fn, void *ctx, double work) {
+    if (work >= MIN_PARALLEL) {
+        fs_parallel_for(chunks, fn, ctx);
+    } else {
+        for (ptrdiff_t i = 0; i < chunks; i++) fn(i, ctx);
+    }
+}
+
+/* ---- the factor ---- */
+
+typedef struct {
+    REAL *l; /* rows below a factored corner of width n, still to be divided by it */
+    ptrdiff_t ld, rows, n;
+    REAL t[BASE * BASE], diagonal[BASE]; /* the corner transposed, without its diagonal, and that */
+} corner;
+
+static void divide_rows(ptrdiff_t chunk, void *ctx) {
+    const corner *g = ctx;
+    const ptrdiff_t i = chunk * ROW_CHUNK;
+    FS(simd)->cholesky_rows(g->l + i * g->ld, g->ld, min(ROW_CHUNK, g->rows - i), g->t, g->diagonal, g->n);
+}
+
+/* The leading n columns of m rows: row after row, each divided by the corner above it, its pivot what is left over.
+ * Returns the order of the first leading minor that is not positive, or 0. */
+static ptrdiff_t factor_base(REAL *l, ptrdiff_t ld, ptrdiff_t m, ptrdiff_t n) {
+    corner g = {.l = l + n * ld, .ld = ld, .rows = m - n, .n = n};
+    memset(g.t, 0, sizeof g.t);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        REAL *row = l + i * ld;
+        FS(simd)->cholesky_rows(row, ld, 1, g.t, g.diagonal, i);
+        REAL pivot = row[i];
+        for (ptrdiff_t j = 0; j < i; j++) pivot -= row[j] * row[j];
+        if (!(pivot > 0)) return i + 1;
+        row[i] = g.diagonal[i] = (REAL)sqrt(pivot);
+        for (ptrdiff_t j = 0; j < i; j++) g.t[j * BASE + i] = row[j];
+    }
+    run_chunks((g.rows + ROW_CHUNK - 1) / ROW_CHUNK, divide_rows, &g, (double)g.rows * (double)(n * n));
+    return 0;
+}
+
+/* The leading n columns of m rows, n <= m. Each block of columns first loses its products with the columns to its left.
+ * Returns 0, the order of the first leading minor that is not positive, or -1 without memory. */
+static ptrdiff_t factor(REAL *l, ptrdiff_t ld, ptrdiff_t m, ptrdiff_t n, REAL *work) {
+    if (n <= BASE) return factor_base(l, ld, m, n);
+    const ptrdiff_t width = n > PANEL ? PANEL : BASE;
+    for (ptrdiff_t j = 0; j < n; j += width) {
+        const ptrdiff_t w = min(width, n - j);
+        REAL *block = l + j * ld;
+        for (ptrdiff_t c = 0; c < w; c++) {
+            for (ptrdiff_t p = 0; p < j; p++) work[p * w + c] = -block[c * ld + p];
+        }
+        if (j > 0 && FS(gemm)(block + j, ld, block, ld, 1, work, w, 1, m - j, w, j, 1, NULL) != FS_OK) return -1;
+        const ptrdiff_t order = factor(block + j, ld, m - j, w, work);
+        if (order != 0) return order < 0 ? order : j + order;
+    }
+    return 0;
+}
+
+typedef struct {
+    REAL *l;
+    const REAL *a;
+    ptrdiff_t n;
+    ptrdiff_t *order; /* one for each matrix: no two threads write the same */
+} factors;
+
+static void factor_matrix(ptrdiff_t i, void *ctx) {
+    const factors *g = ctx;
+    const ptrdiff_t n = g->n;
+    REAL *l = g->l + i * n * n, *work = fs_alloc((size_t)(n * PANEL) * sizeof(REAL));
+    g->order[i] = -1;
+    if (!work) return;
+    for (ptrdiff_t r = 0; r < n; r++) {
+        memcpy(l + r * n, g->a + (i * n + r) * n, (size_t)(r + 1) * sizeof(REAL));
+        memset(l + r * n + r + 1, 0, (size_t)(n - r - 1) * sizeof(REAL));
+    }
+    g->order[i] = factor(l, n, n, n, work);
+    for (ptrdiff_t r = 0; r < n; r++) memset(l + r * n + r + 1, 0, (size_t)(n - r - 1) * sizeof(REAL));
+    fs_free(work);
+}
+
+int FS(cholesky)(REAL *l, ptrdiff_t *failed, const REAL *a, ptrdiff_t batch, ptrdiff_t n) {
+    if (batch == 0 || n == 0) return FS_OK;
+    ptrdiff_t *order = fs_alloc((size_t)batch * sizeof(ptrdiff_t));
+    if (!order) return FS_ENOMEM;
+    factors g = {l, a, n, order};
+    /* Few large matrices share the threads inside each product; many small ones are handed out whole. */
+    run_chunks(batch, factor_matrix, &g, batch < 4 ? 0 : (double)batch * (double)n * (double)n * (double)n / 3);
+    int status = FS_OK;
+    for (ptrdiff_t i = 0; i < batch && status == FS_OK; i++) {
+        if (order[i] != 0) {
+            status = order[i] < 0 ? FS_ENOMEM : FS_EDOMAIN;
+            failed[0] = i;
+            failed[1] = order[i];
+        }
+    }
+    fs_free(order);
+    return status;
+}
+
+/* ---- substitution ---- */
+
+typedef struct {
+    REAL *x; /* in: the right-hand sides; out: the solutions */
+    const REAL *l;
+    ptrdiff_t n, r, slabs;
+    int forward, backward; /* divide by L, then by its transpose */
+    int *status;           /* one for each chunk */
+} system_;
+
+/* X = T^-1 X for columns of X, with T = L, or its transpose from the last row up. */
+static int divide(REAL *x, ptrdiff_t r, ptrdiff_t columns, const REAL *l, ptrdiff_t n, int transposed, REAL *work) {
+    REAL t[BASE * BASE];
+    const ptrdiff_t row = transposed ? 1 : n, column = transposed ? n : 1, blocks = (n + BASE - 1) / BASE;
+    for (ptrdiff_t b = 0; b < blocks; b++) {
+        const ptrdiff_t i0 = (transposed ? blocks - 1 - b : b) * BASE, w = min(BASE, n - i0);
+        const ptrdiff_t k0 = transposed ? i0 + w : 0, k = transposed ? n - k0 : i0; /* the rows that are known */
+        for (ptrdiff_t i = 0; i < w; i++) {
+            for (ptrdiff_t p = 0; p < k; p++) work[i * k + p] = -l[(i0 + i) * row + (k0 + p) * column];
+        }
+        if (k > 0 && FS(gemm)(x + i0 * r, r, work, k, 1, x + k0 * r, r, 1, w, columns, k, 1, NULL) != FS_OK) {
+            return FS_ENOMEM;
+        }
+        const ptrdiff_t first = transposed ? i0 + w - 1 : i0, step = transposed ? -1 : 1;
+        for (ptrdiff_t i = 0; i < w; i++) { /* in the order of substitution, the corner is always lower triangular */
+            for (ptrdiff_t j = 0; j <= i; j++) t[i * BASE + j] = l[(first + i * step) * row + (first + j * step) * column];
+        }
+        FS(simd)->cholesky_substitute(x + first * r, step * r, t, w, columns);
+    }
+    return FS_OK;
+}
+
+static void solve_slab(ptrdiff_t chunk, void *ctx) {
+    const system_ *g = ctx;
+    const ptrdiff_t matrix = chunk / g->slabs, c0 = chunk % g->slabs * SLAB, columns = min(SLAB, g->r - c0);
+    REAL *x = g->x + matrix * g->n * g->r + c0;
+    const REAL *l = g->l + matrix * g->n * g->n;
+    REAL *work = fs_alloc((size_t)(g->n * BASE) * sizeof(REAL));
+    int status = work ? FS_OK : FS_ENOMEM;
+    if (status == FS_OK && g->forward) status = divide(x, g->r, columns, l, g->n, 0, work);
+    if (status == FS_OK && g->backward) status = divide(x, g->r, columns, l, g->n, 1, work);
+    fs_free(work);
+    g->status[chunk] = status;
+}
+
+static int solve(REAL *x, const REAL *l, ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r, int forward, int backward) {
+    if (batch == 0 || n == 0 || r == 0) return FS_OK;
+    const ptrdiff_t slabs = (r + SLAB - 1) / SLAB, chunks = batch * slabs;
+    int *status = fs_alloc((size_t)chunks * sizeof(int)), result = FS_OK;
+    if (!status) return FS_ENOMEM;
+    system_ g = {x, l, n, r, slabs, forward, backward, status};
+    run_chunks(chunks, solve_slab, &g, (double)batch * (double)n * (double)n * (double)r);
+    for (ptrdiff_t i = 0; i < chunks; i++) {
+        if (status[i] != FS_OK) result = status[i];
+    }
+    fs_free(status);
+    return result;
+}
+
+int FS(cholesky_solve)(REAL *x, const REAL *l, const REAL *b, ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r) {
+    memcpy(x, b, (size_t)(batch * n * r) * sizeof(REAL));
+    return solve(x, l, batch, n, r, 1, 1);
+}
+
+/* ---- log-determinant ---- */
+
+int FS(cholesky_logdet)(REAL *y, const REAL *l, ptrdiff_t batch, ptrdiff_t n) {
+    REAL *diagonal = fs_alloc((size_t)(n > 0 ? n : 1) * sizeof(REAL));
+    if (!diagonal) return FS_ENOMEM;
+    for (ptrdiff_t i = 0; i < batch; i++) {
+        double sum = 0;
+        for (ptrdiff_t j = 0; j < n; j++) diagonal[j] = l[i * n * n + j * (n + 1)];
+        FS(simd)->log_forward(diagonal, diagonal, NULL, n, 0, 0);
+        for (ptrdiff_t j = 0; j < n; j++) sum += diagonal[j];
+        y[i] = (REAL)(2 * sum);
+    }
+    fs_free(diagonal);
+    return FS_OK;
+}
+
+/* ---- the factor's gradient ---- */
+
+static void transpose(REAL *x, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        for (ptrdiff_t j = 0; j < i; j++) {
+            const REAL swapped = x[i * n + j];
+            x[i * n + j] = x[j * n + i];
+            x[j * n + i] = swapped;
+        }
+    }
+}
+
+/* da = L^-T S L^-1 for S the symmetric part of the lower half of L^T dL: as S is symmetric, L^-T (L^-T S)^T. */
+static int gradient(REAL *da, const REAL *dl, const REAL *l, ptrdiff_t n, REAL *lower) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        memcpy(lower + i * n, dl + i * n, (size_t)(i + 1) * sizeof(REAL));
+        memset(lower + i * n + i + 1, 0, (size_t)(n - i - 1) * sizeof(REAL));
+    }
+    int status = FS(gemm)(da, n, l, 1, n, lower, n, 1, n, n, n, 0, NULL);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        for (ptrdiff_t j = 0; j <= i; j++) da[i * n + j] = da[j * n + i] = da[i * n + j] / 2;
+    }
+    for (int pass = 0; pass < 2 && status == FS_OK; pass++) {
+        if (pass) transpose(da, n);
+        status = solve(da, l, 1, n, n, 0, 1);
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        for (ptrdiff_t j = 0; j < i; j++) da[i * n + j] = da[j * n + i] = (da[i * n + j] + da[j * n + i]) / 2;
+    }
+    return status;
+}
+
+int FS(cholesky_backward)(REAL *da, const REAL *dl, const REAL *l, ptrdiff_t batch, ptrdiff_t n) {
+    if (n == 0) return FS_OK;
+    REAL *lower = fs_alloc((size_t)(n * n) * sizeof(REAL));
+    int status = lower ? FS_OK : FS_ENOMEM;
+    for (ptrdiff_t i = 0; i < batch && status == FS_OK; i++) {
+        status = gradient(da + i * n * n, dl + i * n * n, l + i * n * n, n, lower);
+    }
+    fs_free(lower);
+    return status;
+}
