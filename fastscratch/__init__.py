@@ -1,10 +1,6 @@
 """fastscratch: train and use small models on a CPU, fast; C kernels with a NumPy twin beside every one."""
 
-from . import autograd, backend, metrics, nn, optim, random
-
-from . import autograd, backend, nn, optim, random
-
-from . import autograd, backend, linalg, nn, random
+from . import autograd, backend, linalg, metrics, nn, optim, random
 from .backend import get_num_threads, set_num_threads
 from .dtypes import (
     bool,
