@@ -142,3 +142,15 @@ int FN(cholesky_logdet)(T *y, const T *l, ptrdiff_t batch, ptrdiff_t n);
 /* dA, symmetric, from dL (its lower triangle): L^-T S L^-1, S the symmetric part of the lower half of L^T dL with half
  * its diagonal. M. Giles, Collected Matrix Derivative Results, 2008; I. Murray, arXiv:1602.07527, 2016. */
 int FN(cholesky_backward)(T *da, const T *dl, const T *l, ptrdiff_t batch, ptrdiff_t n);
+
+/* ---- softmax.c ---- */
+
+/* Along the middle axis of arrays [outer, n, inner]; logsumexp's y, and backward its dy, are [outer, inner]. Outputs may be
+ * the arrays of their shape. A line of -inf alone gives NaN (softmax) and -inf (logsumexp). In eps, with p the softmax and
+ * m the largest element of the line, |error of p| <= p (n + |x - m| + sum p |x - m| + 8). */
+int FN(softmax_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+int FN(softmax_backward)(T *dx, const T *dy, const T *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+int FN(log_softmax_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+int FN(log_softmax_backward)(T *dx, const T *dy, const T *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+int FN(logsumexp_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);

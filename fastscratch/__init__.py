@@ -30,6 +30,7 @@ from .ops.matmul import *
 from .ops.pool import *
 from .ops.reduce import *
 from .ops.shape import *
+from .ops.softmax import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .serialization import load, save
 from .summary import summary

@@ -13,7 +13,8 @@ from .norm import CASES as NORM
 from .optim import CASES as OPTIM
 from .pool import CASES as POOL
 from .shape import CASES as SHAPE
+from .softmax import CASES as SOFTMAX
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
 
-CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *LINALG, *MATMUL, *NORM, *OPTIM, *POOL, *SHAPE]
+CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *LINALG, *MATMUL, *NORM, *OPTIM, *POOL, *SHAPE, *SOFTMAX]

@@ -47,6 +47,14 @@ from .pool import (
     max_pool2d_backward,
     max_pool2d_forward,
 )
+from .softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    logsumexp_backward,
+    logsumexp_forward,
+    softmax_backward,
+    softmax_forward,
+)
 
 __all__ = [
     "adam_step",
@@ -90,6 +98,10 @@ __all__ = [
     "log1p_forward",
     "log_backward",
     "log_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "logsumexp_backward",
+    "logsumexp_forward",
     "matmul",
     "matmul_backward",
     "max_pool2d_backward",
@@ -103,6 +115,8 @@ __all__ = [
     "sigmoid_forward",
     "silu_backward",
     "silu_forward",
+    "softmax_backward",
+    "softmax_forward",
     "softplus_backward",
     "softplus_forward",
     "tanh_backward",

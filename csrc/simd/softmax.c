@@ -1,0 +1,85 @@
+/* Softmax and its kin along lines (see lines.h): shifted by the largest element, so that nothing overflows. */
+#include "lines.h"
+
+#include "kernels.h"
+
+static void softmax_line(REAL *y, const REAL *x, fs_line w) {
+    const vec m = line_max(x, w);
+    vec sum = v_zero();
+    for (ptrdiff_t k = 0; k < w.steps; k++) {
+        const vec e = v_exp(v_sub(line_get(x, w, k, v_neg(v_infinity())), m));
+        line_put(y, w, k, e);
+        sum = v_add(sum, e);
+    }
+    const vec scale = v_div(v_set1(1), line_total(w, sum));
+    for (ptrdiff_t k = 0; k < w.steps; k++) line_put(y, w, k, v_mul(line_get(y, w, k, v_zero()), scale));
+}
+
+/* dx = y (dy - sum(dy y)) */
+static void softmax_back_line(REAL *dx, const REAL *dy, const REAL *y, fs_line w) {
+    vec sum = v_zero();
+    for (ptrdiff_t k = 0; k < w.steps; k++) {
+        sum = v_fma(line_get(dy, w, k, v_zero()), line_get(y, w, k, v_zero()), sum);
+    }
+    sum = line_total(w, sum);
+    for (ptrdiff_t k = 0; k < w.steps; k++) {
+        line_put(dx, w, k, v_mul(line_get(y, w, k, v_zero()), v_sub(line_get(dy, w, k, v_zero()), sum)));
+    }
+}
+
+static void log_softmax_line(REAL *y, const REAL *x, fs_line w) {
+    const vec m = line_max(x, w), log_sum = v_log(line_sum_exp(x, w, m));
+    for (ptrdiff_t k = 0; k < w.steps; k++) {
+        line_put(y, w, k, v_sub(v_sub(line_get(x, w, k, v_zero()), m), log_sum));
+    }
+}
+
+/* dx = dy - exp(y) sum(dy) */
+static void log_softmax_back_line(REAL *dx, const REAL *dy, const REAL *y, fs_line w) {
+    vec sum = v_zero();
+    for (ptrdiff_t k = 0; k < w.steps; k++) sum = v_add(sum, line_get(dy, w, k, v_zero()));
+    sum = line_total(w, sum);
+    for (ptrdiff_t k = 0; k < w.steps; k++) {
+        line_put(dx, w, k, v_fnma(v_exp(line_get(y, w, k, v_zero())), sum, line_get(dy, w, k, v_zero())));
+    }
+}
+
+static void logsumexp_line(REAL *y, const REAL *x, fs_line w) {
+    vec m = line_max(x, w);
+    m = v_select(v_eq(v_abs(m), v_infinity()), v_zero(), m); /* no shift by an infinity */
+    line_put_one(y, w, v_add(v_log(line_sum_exp(x, w, m)), m));
+}
+
+/* dx = dy exp(x - y) */
+static void logsumexp_back_line(REAL *dx, const REAL *dy, const REAL *x, const REAL *y, fs_line w) {
+    const vec g = line_get_one(dy, w), total = line_get_one(y, w);
+    for (ptrdiff_t k = 0; k < w.steps; k++) {
+        line_put(dx, w, k, v_mul(g, v_exp(v_sub(line_get(x, w, k, v_zero()), total))));
+    }
+}
+
+void FS_SIMD(softmax_forward)(REAL *y, const REAL *x, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines) {
+    EACH_LINE(w) softmax_line(y + w.at, x + w.at, w);
+}
+
+void FS_SIMD(softmax_backward)(REAL *dx, const REAL *dy, const REAL *y, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines) {
+    EACH_LINE(w) softmax_back_line(dx + w.at, dy + w.at, y + w.at, w);
+}
+
+void FS_SIMD(log_softmax_forward)(REAL *y, const REAL *x, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines) {
+    EACH_LINE(w) log_softmax_line(y + w.at, x + w.at, w);
+}
+
+void FS_SIMD(log_softmax_backward)(REAL *dx, const REAL *dy, const REAL *y, ptrdiff_t n, ptrdiff_t inner,
+                                   ptrdiff_t lines) {
+    EACH_LINE(w) log_softmax_back_line(dx + w.at, dy + w.at, y + w.at, w);
+}
+
+void FS_SIMD(logsumexp_forward)(REAL *y, const REAL *x, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines) {
+    EACH_LINE(w) logsumexp_line(y + w.index, x + w.at, w);
+}
+
+void FS_SIMD(logsumexp_backward)(REAL *dx, const REAL *dy, const REAL *x, const REAL *y, ptrdiff_t n, ptrdiff_t inner,
+                                 ptrdiff_t lines) {
+    EACH_LINE(w) logsumexp_back_line(dx + w.at, dy + w.index, x + w.at, y + w.index, w);
+}
