@@ -1,7 +1,8 @@
 """fastscratch: train and use small models on a CPU, fast; C kernels with a NumPy twin beside every one."""
 
-from . import autograd, backend, linalg, metrics, nn, optim, random
+from . import autograd, backend, cuda, linalg, metrics, nn, optim, random
 from .backend import get_num_threads, set_num_threads
+from .device import device
 from .dtypes import (
     bool,
     double,
@@ -23,12 +24,22 @@ from .dtypes import (
 )
 from .ops.activation import *
 from .ops.arithmetic import *
+from .ops.arrange import *
+from .ops.comparison import *
 from .ops.conv import *
+from .ops.convert import *
 from .ops.create import *
+from .ops.einsum import *
+from .ops.elementary import *
+from .ops.index import *
+from .ops.join import *
 from .ops.linalg import *
 from .ops.matmul import *
+from .ops.order import *
 from .ops.pool import *
 from .ops.reduce import *
+from .ops.sample import *
+from .ops.selection import *
 from .ops.shape import *
 from .ops.softmax import *
 from .random import Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state

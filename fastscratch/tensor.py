@@ -478,8 +478,18 @@ def replace(x: Tensor, result: Tensor) -> Tensor:
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):
         raise RuntimeError(f"result type {result.dtype} cannot be stored in a tensor of {x.dtype}")
     result = cast(result, x.dtype)
+    if result._node is not None:
+        _keep_overwritten(x, result._node)
     np.copyto(x.array, result.array)
     return rewrite(x, result._node)
+
+
+def _keep_overwritten(x: Tensor, node: Node) -> None:
+    """If the operation saved what it is about to overwrite, let it save a copy."""
+    saved = node.saved or ()
+    if any(value is x for value in saved):
+        before = wrap(x.array.copy(order="K"))
+        node.saved = tuple([before if value is x else value for value in saved])
 
 
 def check_inplace(x: Tensor) -> None:

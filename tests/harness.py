@@ -1,6 +1,7 @@
 """Running a row of the table: layouts, traces of kernels, and kernels that are wrong on purpose."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,21 +15,26 @@ from fastscratch.backend import check
 def _strided(x: np.ndarray) -> np.ndarray:
     """Every second element of a larger array along each axis."""
     room = np.zeros([2 * s for s in x.shape], x.dtype)
-    view = room[tuple(slice(None, None, 2) for _ in x.shape)]
+    view = room[(*(slice(None, None, 2) for _ in x.shape), ...)]
     view[...] = x
     return view
 
 
 def _channels_last(x: np.ndarray) -> np.ndarray:
     """The second axis innermost in memory."""
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1) if x.ndim > 2 else np.ascontiguousarray(x)
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1) if x.ndim > 2 else _contiguous(x)
+
+
+def _contiguous(x: np.ndarray) -> np.ndarray:
+    """In C order; unlike ascontiguousarray it leaves an array without axes as it is."""
+    return np.asarray(x, order="C")
 
 
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "contiguous": np.ascontiguousarray,
-    "fortran": np.asfortranarray,
+    "contiguous": _contiguous,
+    "fortran": lambda x: np.asarray(x, order="F"),
     "strided": _strided,
-    "reversed": lambda x: np.flip(np.ascontiguousarray(np.flip(x))),
+    "reversed": lambda x: np.asarray(np.flip(_contiguous(np.flip(x)))),
     "channels_last": _channels_last,
 }
 
@@ -45,7 +51,7 @@ def run(case: Case, arrays: list[np.ndarray], seed: int = 1) -> list[np.ndarray]
     tracked = [out for out in outputs if out.requires_grad]
     rng = np.random.default_rng(seed)
     if tracked:
-        directions = [fs.from_numpy(rng.standard_normal(t.shape).astype(t.dtype)) for t in tracked]
+        directions = [fs.from_numpy(np.asarray(rng.standard_normal(t.shape), t.dtype)) for t in tracked]
         fs.autograd.backward(tracked, directions)
     gradients = [t.grad.numpy() for t in tensors if t.grad is not None]
     return [out.detach().numpy() for out in outputs] + gradients
@@ -78,6 +84,7 @@ def kernels_replaced(make: Callable[[str, Any], Any]) -> Iterator[None]:
             setattr(fs.backend, name, before[name])
 
 
+@functools.cache
 def kernels_used(case: Case) -> set[str]:
     """The names of the kernels that a row calls, forward and backward."""
     used: set[str] = set()

@@ -41,13 +41,14 @@ def _sub_gradient(dy, needs, a_shape, b_shape):
 def mul(input: Tensor, other: Any) -> Tensor:
     """input * other, broadcast."""
     a, b = pair(input, other, "mul")
-    # Each operand is saved only for the other's gradient; where it is not needed its shape stands in.
+    # Each operand is saved only for the other's gradient; where that is not needed its shape stands in. A view may turn
+    # out to need one when its base is looked at.
     return record(
         elementwise(np.multiply, a, b, "mul"),
         (a, b),
         _mul_gradient,
-        a if b._node is not None else a.array.shape,
-        b if a._node is not None else b.array.shape,
+        a.array.shape if b._node is None and b._base is None else a,
+        b.array.shape if a._node is None and a._base is None else b,
     )
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from .. import backend
-from ..tensor import Tensor, method, record
+from ..tensor import Tensor, in_place, method, record
+from .arithmetic import add
 from .operands import need_tensor, pair
 
-__all__ = ["matmul"]
+__all__ = ["addmm", "addmv", "baddbmm", "bmm", "dot", "inner", "matmul", "mm", "mv", "outer", "vdot"]
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
@@ -92,5 +93,86 @@ def _rmatmul(self: Tensor, other: Any) -> Tensor:
     return matmul(Tensor(other), self)
 
 
+def _product(input: Tensor, other: Tensor, axes: tuple[int, int], operation: str) -> Tensor:
+    """matmul of operands that must have just so many axes."""
+    a, b = need_tensor(input, operation), need_tensor(other, operation)
+    if (a.ndim, b.ndim) != axes:
+        raise RuntimeError(f"{operation}: expected {axes[0]} and {axes[1]} axes, got shapes {a.shape} and {b.shape}")
+    if axes == (3, 3) and a.shape[0] != b.shape[0]:
+        raise RuntimeError(f"{operation}: the batches of {a.shape} and {b.shape} differ")
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"{operation}: the dtypes differ, {a.dtype} and {b.dtype}")
+    return matmul(a, b)
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices, (m, k) and (k, n)."""
+    return _product(input, mat2, (2, 2), "mm")
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of two stacks of matrices, (b, m, k) and (b, k, n)."""
+    return _product(input, mat2, (3, 3), "bmm")
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """The product of a matrix (m, k) and a vector (k,)."""
+    return _product(input, vec, (2, 1), "mv")
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """The inner product of two vectors of equal length."""
+    return _product(input, tensor, (1, 1), "dot")
+
+
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """The inner products of the last axes of both; with a scalar, the plain product."""
+    if not (input.ndim and other.ndim):
+        return input * other
+    y = matmul(input.reshape(-1, input.shape[-1]), other.reshape(-1, other.shape[-1]).t())
+    return y.reshape(*input.shape[:-1], *other.shape[:-1])
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """All products of an element of one vector and one of the other, (n,) and (m,) to (n, m)."""
+    a, b = need_tensor(input, "outer"), need_tensor(vec2, "outer")
+    if (a.ndim, b.ndim) != (1, 1):
+        raise RuntimeError(f"outer: expected two vectors, got shapes {a.shape} and {b.shape}")
+    return a.reshape(-1, 1) * b
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * mat1 @ mat2; where beta is 0, input is not looked at."""
+    return _plus(input, mm(mat1, mat2), beta, alpha)
+
+
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * mat @ vec; where beta is 0, input is not looked at."""
+    return _plus(input, mv(mat, vec), beta, alpha)
+
+
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta * input + alpha * batch1 @ batch2; where beta is 0, input is not looked at."""
+    return _plus(input, bmm(batch1, batch2), beta, alpha)
+
+
+def _plus(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+    scaled = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return scaled
+    y = add(input, scaled) if beta == 1 else add(scaled, input, alpha=beta)
+    if y.shape != product.shape:
+        raise RuntimeError(f"input of shape {input.shape} does not broadcast to the product's {product.shape}")
+    return y
+
+
 method(matmul, "matmul", "__matmul__")
 method(_rmatmul, "__rmatmul__")
+_function: Any
+for _function in (addmm, addmv, baddbmm, bmm, dot, inner, mm, mv, outer):
+    method(_function)
+for _function in (addmm, addmv, baddbmm):
+    in_place(_function)
+method(dot, "vdot")
+method(outer, "ger")
+vdot = dot

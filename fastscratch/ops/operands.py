@@ -71,6 +71,11 @@ def elementwise(ufunc: Any, a: Tensor, b: Tensor, operation: str) -> Any:
         raise RuntimeError(f"{operation} of {a.dtype} and {b.dtype}: {error}") from None
 
 
+def reduced(ufunc: Any, x: Any, axes: Any, keepdims: bool) -> Any:
+    """The ufunc's reduction of an array, without warnings."""
+    return quiet.call(ufunc.reduce, x, axis=axes, keepdims=keepdims)
+
+
 def floating(x: Tensor) -> Tensor:
     """x, if it is floating; integers and booleans in the default dtype."""
     return x if x.array.dtype.kind == "f" else cast(x, dtypes.get_default_dtype())

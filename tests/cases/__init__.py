@@ -3,18 +3,54 @@ check, the edge cases and the benchmark: to add an operation is to add a row.
 """
 
 from .activation import CASES as ACTIVATION
-from .case import Case, labels, normal, positive, uniform
+from .arithmetic import CASES as ARITHMETIC
+from .arrange import CASES as ARRANGE
+from .case import Case, labels, normal, positive, same, uniform
+from .comparison import CASES as COMPARISON
 from .conv import CASES as CONV
+from .convert import CASES as CONVERT
 from .dropout import CASES as DROPOUT
+from .einsum import CASES as EINSUM
+from .elementary import CASES as ELEMENTARY
 from .embedding import CASES as EMBEDDING
+from .index import CASES as INDEX
+from .join import CASES as JOIN
 from .linalg import CASES as LINALG
 from .matmul import CASES as MATMUL
 from .norm import CASES as NORM
 from .optim import CASES as OPTIM
+from .order import CASES as ORDER
+from .pad import CASES as PAD
 from .pool import CASES as POOL
+from .reduce import CASES as REDUCE
+from .selection import CASES as SELECTION
 from .shape import CASES as SHAPE
 from .softmax import CASES as SOFTMAX
 
-__all__ = ["CASES", "Case", "labels", "normal", "positive", "uniform"]
+__all__ = ["CASES", "Case", "labels", "normal", "positive", "same", "uniform"]
 
-CASES: list[Case] = [*ACTIVATION, *CONV, *DROPOUT, *EMBEDDING, *LINALG, *MATMUL, *NORM, *OPTIM, *POOL, *SHAPE, *SOFTMAX]
+CASES: list[Case] = [
+    *ACTIVATION,
+    *ARITHMETIC,
+    *ARRANGE,
+    *COMPARISON,
+    *CONV,
+    *CONVERT,
+    *DROPOUT,
+    *EINSUM,
+    *ELEMENTARY,
+    *EMBEDDING,
+    *INDEX,
+    *JOIN,
+    *LINALG,
+    *MATMUL,
+    *NORM,
+    *OPTIM,
+    *ORDER,
+    *PAD,
+    *POOL,
+    *REDUCE,
+    *SELECTION,
+    *SHAPE,
+    *SOFTMAX,
+]

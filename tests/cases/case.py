@@ -1,10 +1,13 @@
 """What a row of the table of operations says."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+import fastscratch as fs
 
 Draw = Callable[[np.random.Generator], np.ndarray]
 
@@ -24,16 +27,22 @@ class Case:
     differences: bool = True  # and it can be checked against differences: small, and the true derivative
     specials: bool = True  # NaN and infinities may be put among the inputs
     inplace: bool = False  # changes its inputs: they are copied for each call
+    oracle: Callable[..., Any] | None = None  # the same call on another library: the module is its first argument
     bench: tuple[Draw, ...] = field(default=())  # larger inputs, for the benchmark
 
     def draw(self, dtype: Any, seed: int = 0) -> list[np.ndarray]:
         """The inputs as arrays of this dtype."""
         rng = np.random.default_rng(seed)
-        arrays = [draw(rng) for draw in self.inputs]
-        return [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
+        arrays = [np.asarray(draw(rng)) for draw in self.inputs]
+        return [np.asarray(a.astype(dtype)) if a.dtype.kind == "f" else a for a in arrays]
 
     def __str__(self) -> str:
         return self.name
+
+
+def same(name: str, call: Callable[..., Any], *inputs: Any, **options: Any) -> Case:
+    """A row whose call takes the module first: it means the same to fastscratch and to PyTorch, and is run on both."""
+    return Case(name, functools.partial(call, fs), inputs, oracle=call, **options)
 
 
 def normal(*shape: int, scale: float = 1.0) -> Draw:

@@ -3,7 +3,7 @@
 import fastscratch as fs
 from fastscratch.ops.matmul import linear
 
-from .case import Case, normal
+from .case import Case, normal, same
 
 CASES = [
     Case("matmul", fs.matmul, (normal(7, 5), normal(5, 3)), bench=(normal(256, 256), normal(256, 256))),
@@ -18,4 +18,11 @@ CASES = [
     Case("linear", linear, (normal(6, 5), normal(4, 5), normal(4)),
          bench=(normal(64, 784), normal(128, 784), normal(128))),
     Case("linear_no_bias", linear, (normal(2, 3, 5), normal(4, 5))),
+    same("mm_bmm_mv_dot", lambda m, a, b: (m.mm(a, b), m.bmm(a[None], b[None]), m.mv(a, b[:, 0]), m.dot(a[0], b[:, 1])),
+         normal(3, 4), normal(4, 2)),
+    same("outer", lambda m, a, b: (m.outer(a, b), m.inner(a, a)), normal(3), normal(4)),
+    same("inner", lambda m, a, b: m.inner(a, b), normal(2, 3), normal(4, 3)),
+    same("addmm", lambda m, c, a, b: (m.addmm(c, a, b), m.addmm(c, a, b, beta=0.5, alpha=2), m.addmv(c, a, b[:, 0])),
+         normal(3), normal(3, 4), normal(4, 3)),
+    same("baddbmm", lambda m, c, a, b: m.baddbmm(c, a, b, beta=2), normal(3, 5), normal(2, 3, 4), normal(2, 4, 5)),
 ]  # fmt: skip

@@ -1,0 +1,180 @@
+"""Questions whose answers are true or false, and what can be done with the answers."""
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor, in_place, method, wrap
+from .operands import elementwise, is_number, need_kind, need_tensor, pair, quiet
+
+__all__ = [
+    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "greater",
+    "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "le", "less",
+    "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "not_equal", "signbit",
+]  # fmt: skip
+
+
+def eq(input: Tensor, other: Any) -> Tensor:
+    """input == other, element by element, broadcast; NaN equals nothing."""
+    return _compare(np.equal, input, other, "eq")
+
+
+def ne(input: Tensor, other: Any) -> Tensor:
+    """input != other, element by element, broadcast."""
+    return _compare(np.not_equal, input, other, "ne")
+
+
+def lt(input: Tensor, other: Any) -> Tensor:
+    """input < other, element by element, broadcast."""
+    return _compare(np.less, input, other, "lt")
+
+
+def le(input: Tensor, other: Any) -> Tensor:
+    """input <= other, element by element, broadcast."""
+    return _compare(np.less_equal, input, other, "le")
+
+
+def gt(input: Tensor, other: Any) -> Tensor:
+    """input > other, element by element, broadcast."""
+    return _compare(np.greater, input, other, "gt")
+
+
+def ge(input: Tensor, other: Any) -> Tensor:
+    """input >= other, element by element, broadcast."""
+    return _compare(np.greater_equal, input, other, "ge")
+
+
+def _compare(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
+    if type(other) is int and isinstance(input, Tensor) and input.array.dtype.kind in "iu":
+        return wrap(quiet.call(ufunc, input.array, other))  # NumPy compares with integers of any size
+    a, b = pair(input, other, operation)
+    return wrap(elementwise(ufunc, a, b, operation))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Have both the same shape and the same elements?"""
+    a, b = need_tensor(input, "equal"), need_tensor(other, "equal")
+    return bool(np.array_equal(a.array, b.array))
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """|input - other| <= atol + rtol * |other|, element by element; infinities are close to themselves."""
+    a, b = need_tensor(input, "isclose"), need_tensor(other, "isclose")
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"isclose: the dtypes differ, {a.dtype} and {b.dtype}")
+    return wrap(quiet.call(np.isclose, a.array, b.array, rtol=rtol, atol=atol, equal_nan=equal_nan))
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Is every element close? See :func:`isclose`."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+def isnan(input: Tensor) -> Tensor:
+    """Where is the input NaN?"""
+    return wrap(np.isnan(need_tensor(input, "isnan").array))
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Where is the input infinite?"""
+    return wrap(np.isinf(need_tensor(input, "isinf").array))
+
+
+def isposinf(input: Tensor) -> Tensor:
+    """Where is the input +inf?"""
+    return wrap(need_tensor(input, "isposinf").array == np.inf)
+
+
+def isneginf(input: Tensor) -> Tensor:
+    """Where is the input -inf?"""
+    return wrap(need_tensor(input, "isneginf").array == -np.inf)
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """Where is the input neither infinite nor NaN?"""
+    return wrap(np.isfinite(need_tensor(input, "isfinite").array))
+
+
+def signbit(input: Tensor) -> Tensor:
+    """Where is the sign negative, that of -0. too?"""
+    x = need_tensor(input, "signbit").array
+    return wrap(np.signbit(x) if x.dtype.kind == "f" else x < 0)
+
+
+def logical_and(input: Tensor, other: Tensor) -> Tensor:
+    """Both; whatever is not zero is true."""
+    return _compare(np.logical_and, input, other, "logical_and")
+
+
+def logical_or(input: Tensor, other: Tensor) -> Tensor:
+    """At least one; whatever is not zero is true."""
+    return _compare(np.logical_or, input, other, "logical_or")
+
+
+def logical_xor(input: Tensor, other: Tensor) -> Tensor:
+    """Exactly one; whatever is not zero is true."""
+    return _compare(np.logical_xor, input, other, "logical_xor")
+
+
+def logical_not(input: Tensor) -> Tensor:
+    """Is it zero?"""
+    return wrap(np.logical_not(need_tensor(input, "logical_not").array))
+
+
+def bitwise_and(input: Tensor, other: Any) -> Tensor:
+    """input & other for booleans and integers."""
+    return _bitwise(np.bitwise_and, input, other, "bitwise_and")
+
+
+def bitwise_or(input: Tensor, other: Any) -> Tensor:
+    """input | other for booleans and integers."""
+    return _bitwise(np.bitwise_or, input, other, "bitwise_or")
+
+
+def bitwise_xor(input: Tensor, other: Any) -> Tensor:
+    """input ^ other for booleans and integers."""
+    return _bitwise(np.bitwise_xor, input, other, "bitwise_xor")
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """~input: the complement of booleans and integers."""
+    return wrap(np.invert(need_kind(need_tensor(input, "bitwise_not"), "biu", "bitwise_not").array))
+
+
+def _bitwise(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
+    a, b = pair(input, other, operation)
+    return wrap(elementwise(ufunc, need_kind(a, "biu", operation), need_kind(b, "biu", operation), operation))
+
+
+def _operator(compare: Any) -> Any:
+    """The operator leaves what is neither tensor, array nor number to Python: x == None is False."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        known = isinstance(other, (Tensor, np.ndarray)) or is_number(other)
+        return compare(self, other) if known else NotImplemented
+
+    return operator
+
+
+for _name, _compared in {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge}.items():
+    method(_compared)
+    method(_operator(_compared), f"__{_name}__")
+_function: Any
+for _function in (
+    allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, equal, isclose, isfinite, isinf, isnan, isneginf,
+    isposinf, logical_and, logical_not, logical_or, logical_xor, signbit,
+):  # fmt: skip
+    method(_function)
+for _function in (eq, ge, gt, le, logical_and, logical_not, logical_or, logical_xor, lt, ne):
+    in_place(_function)
+method(bitwise_and, "__and__", "__rand__")
+method(bitwise_or, "__or__", "__ror__")
+method(bitwise_xor, "__xor__", "__rxor__")
+method(bitwise_not, "__invert__")
+in_place(bitwise_and, "__iand__")
+in_place(bitwise_not)
+in_place(bitwise_or, "__ior__")
+in_place(bitwise_xor, "__ixor__")
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+for _name in ("greater", "greater_equal", "less", "less_equal", "not_equal"):
+    method(globals()[_name], _name)

@@ -1,0 +1,37 @@
+"""Sums, products, quotients and powers."""
+
+from .case import normal, positive, same
+
+CASES = [
+    same("add", lambda m, a, b: a + b, normal(3, 4), normal(3, 4)),
+    same("add_alpha", lambda m, a, b: m.add(a, b, alpha=2), normal(3, 4), normal(4)),
+    same("add_number", lambda m, a: 2 + a + 0.5, normal(3, 4)),
+    same("add_broadcast", lambda m, a, b: a + b, normal(3, 1, 2), normal(4, 1)),
+    same("sub", lambda m, a, b: m.sub(a, b, alpha=3), normal(2, 3), normal(2, 1)),
+    same("rsub", lambda m, a: 1 - a, normal(2, 3)),
+    same("mul", lambda m, a, b: a * b, normal(3, 4), normal(3, 4)),
+    same("mul_broadcast", lambda m, a, b: a * b, normal(4), normal(3, 4)),
+    same("mul_itself", lambda m, a: a * a, normal(5)),
+    same("mul_scalar_tensor", lambda m, a, b: a * b, normal(3), normal()),
+    same("div", lambda m, a, b: a / b, normal(3, 4), positive(3, 4)),
+    same("rdiv", lambda m, a: 2 / a, positive(3, 4)),
+    same("div_floor", lambda m, a, b: m.div(a, b, rounding_mode="floor"), normal(8, scale=5), positive(8)),
+    same("div_trunc", lambda m, a, b: m.div(a, b, rounding_mode="trunc"), normal(8, scale=5), positive(8)),
+    same("remainder", lambda m, a, b: a % b, normal(8, scale=5), positive(8)),
+    same("remainder_number", lambda m, a: m.remainder(a, -1.5), normal(8, scale=5)),
+    same("fmod", lambda m, a, b: m.fmod(a, b), normal(8, scale=5), positive(8)),
+    same("neg", lambda m, a: -a, normal(3)),
+    same("pow", lambda m, a, b: a**b, positive(3, 4), normal(4)),
+    same("pow_square", lambda m, a: a**2, normal(3, 4)),
+    same("pow_cube", lambda m, a: m.pow(a, 3), normal(3, 4)),
+    same("pow_root", lambda m, a: a**0.5, positive(3, 4)),
+    same("pow_inverse", lambda m, a: a**-1, positive(3, 4)),
+    same("rpow", lambda m, a: 2**a, normal(3, 4)),
+    same("addcmul", lambda m, a, b, c: m.addcmul(a, b, c, value=0.5), normal(3, 4), normal(3, 1), normal(4)),
+    same("addcdiv", lambda m, a, b, c: m.addcdiv(a, b, c, value=0.5), normal(3, 4), normal(3, 1), positive(4)),
+    same("lerp", lambda m, a, b: m.lerp(a, b, 0.3), normal(3, 4), normal(3, 4)),
+    same("lerp_tensor", lambda m, a, b, w: m.lerp(a, b, w), normal(3, 4), normal(3, 4), normal(3, 4)),
+    same("add_", lambda m, a, b: (a * 1).add_(b, alpha=2), normal(3, 4), normal(4)),
+    same("mul_", lambda m, a, b: (a * 1).mul_(b), normal(3, 4), normal(4)),
+    same("sub_div_", lambda m, a: (a * 1).sub_(1).div_(3).neg_(), normal(3, 4)),
+]
