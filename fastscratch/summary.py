@@ -305,6 +305,11 @@ _FORMULAS: list[tuple[Any, str, Callable[[Any, int, int], int]]] = [
     ((nn.AvgPool1d, nn.AvgPool2d), "kernel per output", _avg_pool),
     ((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), "1 per input and 1 per output", lambda m, x, y: x + y),
     ((nn.BatchNorm1d, nn.BatchNorm2d), "2 per output, and 1 each with weight and bias", _batch_norm),
-    (nn.LayerNorm, "6 per output, and 1 each with weight and bias", _layer_norm),
+    ((nn.LayerNorm, nn.GroupNorm), "6 per output, and 1 each with weight and bias", _layer_norm),
+    (
+        (nn.Softmax, nn.Softmin, nn.LogSoftmax),
+        "5 per output (maximum, difference, exp, sum, quotient)",
+        lambda m, x, y: 5 * y,
+    ),
     (nn.Elementwise, "1 per output, whatever the function", lambda m, x, y: y),
 ]

@@ -129,6 +129,7 @@ def test_inputs() -> None:
         (lambda: nn.AvgPool2d(2), (1, 1, 4, 4), 4 * 4),
         (lambda: nn.AdaptiveAvgPool2d(1), (1, 3, 4, 4), 48 + 3),
         (lambda: nn.LayerNorm(8), (2, 8), 16 * 8),
+        (lambda: nn.Softmax(1), (2, 8), 16 * 5),
         (nn.Identity, (2, 8), 0),
     ],
 )

@@ -11,4 +11,5 @@ from .module import Module
 from .norm import *
 from .parameter import Parameter
 from .pool import *
+from .softmax import *
 from .sparse import *
