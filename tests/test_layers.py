@@ -169,7 +169,7 @@ def _there(case: Any) -> bool:
     return True
 
 
-LAYERS = {name: case for name, case in LAYERS.items() if _there(case) and "padding_mode" not in repr(case.make(nn))}
+LAYERS = {name: case for name, case in LAYERS.items() if _there(case)}
 LOSSES: dict = {}
 
 

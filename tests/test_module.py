@@ -190,7 +190,7 @@ def test_to_changes_dtype_in_place() -> None:
     assert {p.dtype for p in net.parameters()} == {p.grad.dtype for p in net.parameters()} == {fs.float64}
     assert net.steps.dtype == fs.int64 and net.scratch.dtype == fs.float64
     assert net(fs.ones(2, 3, dtype=fs.float64)).dtype == fs.float64
-    assert net.to("cpu").to(fs.zeros(1)).scale.dtype == fs.float32
+    assert net.to(fs.device("cpu")).to("cpu").to(fs.zeros(1)).scale.dtype == fs.float32
     assert net.to(device="cpu", dtype=fs.float64).float().cpu().scale.dtype == fs.float32
 
 

@@ -87,7 +87,7 @@ class _Conv(Module):
             elif not isinstance(self.padding, str):
                 before = after = self.padding[axis]
             around += [before, after]
-        return input.pad(around, mode=self.padding_mode)
+        return F.pad(input, around, mode=self.padding_mode)
 
     def extra_repr(self) -> str:
         """The sizes, and what differs from its default."""

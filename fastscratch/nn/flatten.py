@@ -1,10 +1,8 @@
 """Layers that only change the shape."""
 
 from collections.abc import Sequence
-from math import prod
 
-from ..ops.operands import axis_of
-from ..ops.shape import reshape
+from ..ops.shape import flatten, unflatten
 from ..tensor import Tensor
 from .module import Module
 
@@ -28,10 +26,7 @@ class Flatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer."""
-        first, last = (axis_of(d, input.ndim, "Flatten") for d in (self.start_dim, self.end_dim))
-        if first > last:
-            raise RuntimeError(f"Flatten: start_dim {self.start_dim} lies behind end_dim {self.end_dim}")
-        return reshape(input, *input.shape[:first], prod(input.shape[first : last + 1]), *input.shape[last + 1 :])
+        return flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         """The axes."""
@@ -65,8 +60,7 @@ class Unflatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer."""
-        axis = axis_of(self.dim, input.ndim, "Unflatten")
-        return reshape(input, *input.shape[:axis], *self.unflattened_size, *input.shape[axis + 1 :])
+        return unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:
         """The axis and the sizes."""

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from .. import dtypes
+from ..device import need_cpu
 from ..tensor import HookHandle, Tensor
 from .hooks import Hooks, call, register
-from .parameter import Parameter, need_cpu
+from .parameter import Parameter
 
 __all__ = ["Module"]
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from .. import dtypes
+from ..device import need_cpu
 from ..ops.create import ones, zeros
 from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module
-from .parameter import Parameter, empty_parameter, need_cpu
+from .parameter import Parameter, empty_parameter
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm"]
 

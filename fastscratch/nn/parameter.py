@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..device import need_cpu
 from ..tensor import Tensor
 
 __all__ = ["Parameter"]
@@ -48,9 +49,3 @@ def empty_parameter(*shape: int, device: Any = None, dtype: Any = None) -> Param
     need_cpu(device)
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     return Parameter(np.empty(shape, wanted))
-
-
-def need_cpu(device: Any) -> None:
-    """RuntimeError for any device but the one there is."""
-    if device is not None and str(device) != "cpu":
-        raise RuntimeError(f"the only device here is the cpu, got {device!r}")
