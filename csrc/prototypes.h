@@ -28,9 +28,9 @@ int FN(gemm_batched)(T *c, const T *a, const ptrdiff_t *a_offset, ptrdiff_t a_ro
 
 /* ---- conv.c ---- */
 
-/* y[n,i,j,k] = b[k] + sum over r, s, c of w[k,c,r,s] x[n, i stride - pad + r dilation, j stride - pad + s dilation, c], x being
- * zero outside; with groups, filter k sees the channels of its group only. x [n][h][w][c], y [n][out_h][out_w][k],
- * w [k][c / groups][r][s]; b may be NULL. |error| <= (r s c / groups + 3) eps (|b| + sum |w||x|).
+/* y[n,i,j,k] = b[k] + sum over r, s, c of w[k,c,r,s] x[n, i stride - pad + r dilation, j stride - pad + s dilation, c],
+ * x being zero outside; with groups, filter k sees the channels of its group only. x [n][h][w][c],
+ * y [n][out_h][out_w][k], w [k][c / groups][r][s]; b may be NULL. |error| <= (r s c / groups + 3) eps (|b| + sum |w||x|).
  * K. Chellapilla, S. Puri and P. Simard, High Performance Convolutional Neural Networks for Document Processing, 2006. */
 int FN(conv2d_forward)(T *y, const T *x, const T *w, const T *b, const struct fs_conv *shape);
 
@@ -119,8 +119,8 @@ int FN(embedding_backward)(T *dw, const T *dy, const int64_t *index, ptrdiff_t c
 
 /* ---- pool.c: x [n][h][w][c], y [n][out_h][out_w][c], windows cut off at the border of the image ---- */
 
-/* y = the largest of each window, index = its h * w + w in the input: the first of equals, the last NaN if there is one; -inf
- * and -1 where a dilated window holds nothing of the image. Exact. */
+/* y = the largest of each window, index = where it lies in its plane of the input: the first of equals, the last NaN if
+ * there is one; -inf and -1 where a dilated window holds nothing of the image. Exact. */
 int FN(max_pool2d_forward)(T *y, int32_t *index, const T *x, const struct fs_pool *shape);
 /* dx[index] += dy, in the order of dy. FS_EINDEX for an index that is neither -1 nor in the image. */
 int FN(max_pool2d_backward)(T *dx, const T *dy, const int32_t *index, const struct fs_pool *shape);

@@ -7,9 +7,11 @@ import numpy as np
 from .. import backend
 from ..tensor import Tensor, record
 from .operands import need_tensor
-from .windows import Array, Pair, as_images, from_images, need_at_least, need_images, pair_of
+from .windows import Array, Pair, as_images, by_shape, from_images, need_at_least, need_images, pair_of
 
 __all__ = ["conv1d", "conv2d"]
+
+Shape = tuple[int, ...]
 
 
 def conv2d(
@@ -108,21 +110,16 @@ def conv1d(
 def _convolution(
     input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int, dims: int
 ) -> Tensor:
-    name = f"conv{dims}d"
-    x, w = need_images(input, dims, name), need_tensor(weight, name)
-    step, spread = pair_of(stride, dims, "stride", name), pair_of(dilation, dims, "dilation", name)
-    need_at_least(1, step, "stride", name)
-    need_at_least(1, spread, "dilation", name)
-    _check_operands(x, w, bias, groups, dims, name)
-    filters = as_images(w.array, dims)
-    pad, extra = _padding(padding, (filters.shape[2], filters.shape[3]), step, spread, dims, name)
-    if dims == 1:  # the one row of a sequence
-        step, pad, spread = (1, step[1]), (0, pad[1]), (1, spread[1])
+    x, w = need_images(input, dims, f"conv{dims}d"), need_tensor(weight, f"conv{dims}d")
+    if w.dtype != x.dtype or (bias is not None and bias.dtype != x.dtype):
+        others = f"weight {w.dtype}" + ("" if bias is None else f", bias {bias.dtype}")
+        raise RuntimeError(f"conv{dims}d: all operands must have one dtype, got input {x.dtype}, {others}")
+    b_shape = None if bias is None else bias.shape
+    geometry, extra = _geometry(x.shape, w.shape, b_shape, stride, padding, dilation, groups, dims)
     batched = x.ndim == dims + 2
     images = _with_room(as_images(x.array, dims, batched), extra)
-    _check_fit(images.shape, filters.shape, pad, spread, dims, name)
-    y = backend.conv2d_forward(images, filters, None if bias is None else bias.array, step, pad, spread, groups)
-    geometry = (step, pad, spread, groups)
+    b = None if bias is None else bias.array
+    y = backend.conv2d_forward(images, as_images(w.array, dims), b, *geometry)
     return record(from_images(y, dims, batched), (x, w, bias), _conv_gradient, x, w, geometry, extra, dims, batched)
 
 
@@ -135,29 +132,48 @@ def _conv_gradient(dy, needs, x, w, geometry, extra, dims, batched):
     return dx, None if dw is None else from_images(dw, dims), db
 
 
-def _check_operands(x: Tensor, w: Tensor, bias: Tensor | None, groups: int, dims: int, name: str) -> None:
-    """RuntimeError where input, weight and bias do not fit together."""
-    if w.ndim != dims + 2:
-        raise RuntimeError(f"{name}: expected a weight of {dims + 2} axes, got shape {w.shape}")
+@by_shape
+def _geometry(
+    x: Shape, w: Shape, bias: Shape | None, stride: Any, padding: Any, dilation: Any, groups: int, dims: int
+) -> tuple[tuple[Pair, Pair, Pair, int], Pair]:
+    """Stride, padding and dilation as (h, w), groups; and what "same" adds at the end. Everything is checked here."""
+    name = f"conv{dims}d"
+    step, spread = pair_of(stride, dims, "stride", name), pair_of(dilation, dims, "dilation", name)
+    need_at_least(1, step, "stride", name)
+    need_at_least(1, spread, "dilation", name)
+    _check_operands(x, w, bias, groups, dims, name)
+    size = (w[-2], w[-1]) if dims == 2 else (1, w[-1])
+    image = (x[-2], x[-1]) if dims == 2 else (1, x[-1])
+    pad, extra = _padding(padding, size, step, spread, dims, name)
+    if dims == 1:  # the one row of a sequence
+        step, pad, spread = (1, step[1]), (0, pad[1]), (1, spread[1])
+    room = tuple(image[i] + 2 * pad[i] + extra[i] for i in (0, 1))
+    reach = tuple(spread[i] * (size[i] - 1) + 1 for i in (0, 1))
+    if reach[0] > room[0] or reach[1] > room[1] or min(size) < 1 or min(image) < 1:
+        raise RuntimeError(
+            f"{name}: a filter of size {reach[2 - dims :]} (with dilation) does not fit into the padded input "
+            f"of size {room[2 - dims :]}"
+        )
+    return (step, pad, spread, groups), extra
+
+
+def _check_operands(x: Shape, w: Shape, bias: Shape | None, groups: int, dims: int, name: str) -> None:
+    """RuntimeError where the shapes of input, weight and bias do not fit together."""
+    if len(w) != dims + 2:
+        raise RuntimeError(f"{name}: expected a weight of {dims + 2} axes, got shape {w}")
     if not isinstance(groups, (int, np.integer)) or isinstance(groups, bool):
         raise TypeError(f"{name}: groups must be an int, got {groups!r}")
     if groups < 1:
         raise RuntimeError(f"{name}: groups must be positive, got {groups}")
-    if w.dtype != x.dtype or (bias is not None and bias.dtype != x.dtype):
-        others = f"weight {w.dtype}" + ("" if bias is None else f", bias {bias.dtype}")
-        raise RuntimeError(f"{name}: all operands must have one dtype, got input {x.dtype}, {others}")
-    if w.shape[0] < groups or w.shape[0] % groups:
+    if w[0] < groups or w[0] % groups:
+        raise RuntimeError(f"{name}: the weight's axis 0 must be a positive multiple of groups={groups}, got shape {w}")
+    if w[1] * groups != x[-dims - 1]:
         raise RuntimeError(
-            f"{name}: the weight's axis 0 must be a positive multiple of groups={groups}, got shape {w.shape}"
+            f"{name}: weight {w} in groups={groups} expects an input of {w[1] * groups} channels, "
+            f"got {x[-dims - 1]} in shape {x}"
         )
-    channels = x.shape[-dims - 1]
-    if w.shape[1] * groups != channels:
-        raise RuntimeError(
-            f"{name}: weight {w.shape} in groups={groups} expects an input of {w.shape[1] * groups} channels, "
-            f"got {channels} in shape {x.shape}"
-        )
-    if bias is not None and bias.shape != (w.shape[0],):
-        raise RuntimeError(f"{name}: weight {w.shape} expects a bias of shape ({w.shape[0]},), got {bias.shape}")
+    if bias is not None and bias != (w[0],):
+        raise RuntimeError(f"{name}: weight {w} expects a bias of shape ({w[0]},), got {bias}")
 
 
 def _padding(padding: Any, size: Pair, step: Pair, spread: Pair, dims: int, name: str) -> tuple[Pair, Pair]:
@@ -184,14 +200,3 @@ def _with_room(images: Array, extra: Pair) -> Array:
     room = np.zeros((n, h + extra[0], w + extra[1], c), images.dtype).transpose(0, 3, 1, 2)
     room[:, :, :h, :w] = images
     return room
-
-
-def _check_fit(images: Any, filters: Any, pad: Pair, spread: Pair, dims: int, name: str) -> None:
-    """RuntimeError where the filter is larger than the padded image."""
-    room = tuple(images[i + 2] + 2 * pad[i] for i in (0, 1))
-    reach = tuple(spread[i] * (filters[i + 2] - 1) + 1 for i in (0, 1))
-    if reach[0] > room[0] or reach[1] > room[1] or min(filters[2:]) < 1 or min(images[2:]) < 1:
-        raise RuntimeError(
-            f"{name}: a filter of size {reach[2 - dims :]} (with dilation) does not fit into the padded input "
-            f"of size {room[2 - dims :]}"
-        )

@@ -5,9 +5,11 @@ from typing import Any
 
 from .. import backend
 from ..tensor import Tensor, record, wrap
-from .windows import Pair, as_images, from_images, need_at_least, need_images, pair_of
+from .windows import Pair, as_images, by_shape, from_images, need_at_least, need_images, pair_of
 
 __all__ = ["adaptive_avg_pool1d", "avg_pool1d", "max_pool1d", "max_pool2d"]
+
+Shape = tuple[int, ...]
 
 
 def max_pool2d(
@@ -178,10 +180,11 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     return _adaptive_avg_pool(input, output_size, 1)
 
 
+@by_shape
 def _windows(
-    x: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, dims: int, name: str
+    x: Shape, kernel_size: Any, stride: Any, padding: Any, dilation: Any, dims: int, name: str
 ) -> tuple[Pair, Pair, Pair, Pair]:
-    """Kernel, stride, padding and dilation as (h, w), checked against the input."""
+    """Kernel, stride, padding and dilation as (h, w), checked against the shape of the input."""
     kernel, spread = pair_of(kernel_size, dims, "kernel_size", name), pair_of(dilation, dims, "dilation", name)
     given = stride is not None and stride not in ((), [])
     step, pad = pair_of(stride, dims, "stride", name) if given else kernel, pair_of(padding, dims, "padding", name)
@@ -194,16 +197,16 @@ def _windows(
     _need_pixels(x, dims, name)
     if dims == 1:  # the one row of a sequence
         kernel, step, pad, spread = (1, kernel[1]), (1, step[1]), (0, pad[1]), (1, spread[1])
-    size = (1, x.shape[-1]) if dims == 1 else x.shape[-2:]
+    size = (1, x[-1]) if dims == 1 else x[-2:]
     if any(size[i] + 2 * pad[i] < spread[i] * (kernel[i] - 1) + 1 for i in (0, 1)):
-        raise RuntimeError(f"{name}: no window of size {kernel_size!r} fits into an input of shape {x.shape}")
+        raise RuntimeError(f"{name}: no window of size {kernel_size!r} fits into an input of shape {x}")
     return kernel, step, pad, spread
 
 
-def _need_pixels(x: Tensor, dims: int, name: str) -> None:
+def _need_pixels(x: Shape, dims: int, name: str) -> None:
     """RuntimeError for an input that is empty other than by its batch."""
-    if 0 in x.shape[-dims - 1 :]:
-        raise RuntimeError(f"{name}: only the batch axis may have size 0, got shape {x.shape}")
+    if 0 in x[-dims - 1 :]:
+        raise RuntimeError(f"{name}: only the batch axis may have size 0, got shape {x}")
 
 
 def _max_pool(
@@ -218,7 +221,7 @@ def _max_pool(
 ) -> Any:
     name = f"max_pool{dims}d"
     x = need_images(input, dims, name)
-    geometry = _windows(x, kernel_size, stride, padding, dilation, ceil_mode, dims, name)
+    geometry = _windows(x.shape, kernel_size, stride, padding, dilation, dims, name)
     batched = x.ndim == dims + 2
     images = as_images(x.array, dims, batched)
     y, argmax = backend.max_pool2d_forward(images, *geometry, bool(ceil_mode))
@@ -243,7 +246,7 @@ def _avg_pool(
 ) -> Tensor:
     name = f"avg_pool{dims}d"
     x = need_images(input, dims, name)
-    kernel, step, pad, _ = _windows(x, kernel_size, stride, padding, 1, ceil_mode, dims, name)
+    kernel, step, pad, _ = _windows(x.shape, kernel_size, stride, padding, 1, dims, name)
     if divisor_override is not None and operator.index(divisor_override) == 0:
         raise RuntimeError(f"{name}: divisor_override must not be 0")
     batched = x.ndim == dims + 2
@@ -261,17 +264,24 @@ def _avg_pool_gradient(dy, needs, shape, geometry, dims, batched):
 def _adaptive_avg_pool(input: Tensor, output_size: Any, dims: int) -> Tensor:
     name = f"adaptive_avg_pool{dims}d"
     x = need_images(input, dims, name)
+    out = _shares(x.shape, output_size, dims, name)
+    batched = x.ndim == dims + 2
+    images = as_images(x.array, dims, batched)
+    y = backend.adaptive_avg_pool2d_forward(images, out)
+    return record(from_images(y, dims, batched), (x,), _adaptive_avg_pool_gradient, images.shape, dims, batched)
+
+
+@by_shape
+def _shares(x: Shape, output_size: Any, dims: int, name: str) -> Pair:
+    """output_size as (h, w), checked against the shape of the input."""
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * dims
     if len(given) != dims:
         raise RuntimeError(f"{name}: output_size must be an int or {dims} of them, got {output_size!r}")
-    sizes = [size if wanted is None else wanted for wanted, size in zip(given, x.shape[-dims:], strict=True)]
+    sizes = [size if wanted is None else wanted for wanted, size in zip(given, x[-dims:], strict=True)]
     out = pair_of(sizes, dims, "output_size", name)
     need_at_least(0, out, "output_size", name)
     _need_pixels(x, dims, name)
-    batched = x.ndim == dims + 2
-    images = as_images(x.array, dims, batched)
-    y = backend.adaptive_avg_pool2d_forward(images, out if dims == 2 else (1, out[1]))
-    return record(from_images(y, dims, batched), (x,), _adaptive_avg_pool_gradient, images.shape, dims, batched)
+    return out if dims == 2 else (1, out[1])
 
 
 def _adaptive_avg_pool_gradient(dy, needs, shape, dims, batched):

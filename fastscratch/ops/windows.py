@@ -1,7 +1,9 @@
 """What convolutions and pools share: parameters given once or per axis, 1-d or unbatched inputs as batches of images."""
 
+import functools
 import operator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -10,6 +12,22 @@ from .operands import need_tensor
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
+T = TypeVar("T")
+
+
+def by_shape(function: Callable[..., T]) -> Callable[..., T]:
+    """Remember what a function of shapes and parameters returned: a training step asks the same a thousand times."""
+    remembered = functools.lru_cache(maxsize=512, typed=True)(function)
+
+    @functools.wraps(function)
+    def call(*args: Any) -> T:
+        try:
+            return remembered(*args)
+        except TypeError:  # a list cannot be remembered, and what is of no use at all is for the function to name
+            pass
+        return function(*args)
+
+    return call
 
 
 def pair_of(value: Any, dims: int, name: str, operation: str) -> Pair:
