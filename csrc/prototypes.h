@@ -154,3 +154,10 @@ int FN(log_softmax_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrd
 int FN(log_softmax_backward)(T *dx, const T *dy, const T *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
 int FN(logsumexp_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
 int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+
+/* ---- rbf.c ---- */
+
+/* k[m, n] = exp(-gamma |x_i - z_j|^2) for the rows of x[m, d] and z[n, d]. z NULL: z = x and n = m; then k is symmetric to
+ * the bit, and 1 on its diagonal. With s = |x_i - c|^2 + |z_j - c|^2 for the mean c of x, the distance's square is within
+ * (2 d + 16) eps s, and k within that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2). */
+int FN(rbf_gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, double gamma);

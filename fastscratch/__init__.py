@@ -37,6 +37,7 @@ from .ops.linalg import *
 from .ops.matmul import *
 from .ops.order import *
 from .ops.pool import *
+from .ops.rbf import *
 from .ops.reduce import *
 from .ops.sample import *
 from .ops.selection import *

@@ -22,6 +22,7 @@ from .optim import CASES as OPTIM
 from .order import CASES as ORDER
 from .pad import CASES as PAD
 from .pool import CASES as POOL
+from .rbf import CASES as RBF
 from .reduce import CASES as REDUCE
 from .selection import CASES as SELECTION
 from .shape import CASES as SHAPE
@@ -29,28 +30,4 @@ from .softmax import CASES as SOFTMAX
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "same", "uniform"]
 
-CASES: list[Case] = [
-    *ACTIVATION,
-    *ARITHMETIC,
-    *ARRANGE,
-    *COMPARISON,
-    *CONV,
-    *CONVERT,
-    *DROPOUT,
-    *EINSUM,
-    *ELEMENTARY,
-    *EMBEDDING,
-    *INDEX,
-    *JOIN,
-    *LINALG,
-    *MATMUL,
-    *NORM,
-    *OPTIM,
-    *ORDER,
-    *PAD,
-    *POOL,
-    *REDUCE,
-    *SELECTION,
-    *SHAPE,
-    *SOFTMAX,
-]
+CASES: list[Case] = [*ACTIVATION, *ARITHMETIC, *ARRANGE, *COMPARISON, *CONV, *CONVERT, *DROPOUT, *EINSUM, *ELEMENTARY, *EMBEDDING, *INDEX, *JOIN, *LINALG, *MATMUL, *NORM, *OPTIM, *ORDER, *PAD, *POOL, *RBF, *REDUCE, *SELECTION, *SHAPE, *SOFTMAX]

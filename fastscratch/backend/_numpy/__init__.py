@@ -47,6 +47,7 @@ from .pool import (
     max_pool2d_backward,
     max_pool2d_forward,
 )
+from .rbf import rbf_gram
 from .softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -106,6 +107,7 @@ __all__ = [
     "matmul_backward",
     "max_pool2d_backward",
     "max_pool2d_forward",
+    "rbf_gram",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",
