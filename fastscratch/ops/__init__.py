@@ -1,3 +1,29 @@
 """Operations on tensors, one module per family: each op with its gradient beside it. Importing attaches the methods."""
 
-from . import activation, arithmetic, conv, create, dropout, embedding, linalg, matmul, norm, pool, rbf, reduce, shape
+from . import (
+    activation,
+    arithmetic,
+    arrange,
+    comparison,
+    conv,
+    convert,
+    create,
+    dropout,
+    einsum,
+    elementary,
+    embedding,
+    index,
+    join,
+    linalg,
+    matmul,
+    norm,
+    order,
+    pad,
+    pool,
+    rbf,
+    reduce,
+    sample,
+    selection,
+    shape,
+    softmax,
+)

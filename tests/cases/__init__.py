@@ -30,4 +30,29 @@ from .softmax import CASES as SOFTMAX
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "same", "uniform"]
 
-CASES: list[Case] = [*ACTIVATION, *ARITHMETIC, *ARRANGE, *COMPARISON, *CONV, *CONVERT, *DROPOUT, *EINSUM, *ELEMENTARY, *EMBEDDING, *INDEX, *JOIN, *LINALG, *MATMUL, *NORM, *OPTIM, *ORDER, *PAD, *POOL, *RBF, *REDUCE, *SELECTION, *SHAPE, *SOFTMAX]
+CASES: list[Case] = [
+    *ACTIVATION,
+    *ARITHMETIC,
+    *ARRANGE,
+    *COMPARISON,
+    *CONV,
+    *CONVERT,
+    *DROPOUT,
+    *EINSUM,
+    *ELEMENTARY,
+    *EMBEDDING,
+    *INDEX,
+    *JOIN,
+    *LINALG,
+    *MATMUL,
+    *NORM,
+    *OPTIM,
+    *ORDER,
+    *PAD,
+    *POOL,
+    *RBF,
+    *REDUCE,
+    *SELECTION,
+    *SHAPE,
+    *SOFTMAX,
+]
