@@ -125,7 +125,7 @@ def gradcheck(
                 return False
             at = tuple(int(k) for k in np.unravel_index(np.nanargmax(error), error.shape))
             raise AssertionError(
-                f"gradcheck: input {i}{list(at)}: gradient {given[at]!r}, by differences {numerical[at]!r}, "
+                f"gradcheck: input {i}{list(at)}: gradient {float(given[at])!r}, by differences {float(numerical[at])!r}, "
                 f"relative error {error[at]:.3g} > {tolerance:g}"
             )
     return True

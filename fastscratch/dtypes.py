@@ -38,9 +38,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 
 def as_dtype(dtype: Any) -> DType:
-    """A NumPy dtype from one, from its name, or from the Python types float, int and bool."""
-    if dtype is builtins.float:
-        return _default
+    """A NumPy dtype from one, from its name, or from the Python types float (float64), int and bool."""
     try:
         known = np.dtype(dtype)
     except TypeError:
@@ -60,10 +58,7 @@ def promote(a: DType, a_dim: Any, b: DType, b_dim: Any) -> DType:
         return a
     rank_a, rank_b = _RANK[a.kind], _RANK[b.kind]
     if rank_a != rank_b:
-        high, high_dim, low_dim = (a, a_dim, b_dim) if rank_a > rank_b else (b, b_dim, a_dim)
-        if high_dim == 0 and low_dim > 0 and high.kind == "f" and high != _default:
-            return _default
-        return high
+        return a if rank_a > rank_b else b
     if (a_dim == 0) != (b_dim == 0):
         return b if a_dim == 0 else a
     return np.promote_types(a, b)

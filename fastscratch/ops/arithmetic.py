@@ -107,6 +107,8 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
 def remainder(input: Any, other: Any) -> Tensor:
     """input - other * floor(input / other): the sign of other, as Python's %."""
     a, b = pair(input, other, "remainder")
+    if a.dtype.kind == "b":
+        raise NotImplementedError("remainder: booleans have none")
     _need_no_zero(b, "remainder")
     return record(elementwise(np.remainder, a, b, "remainder"), (a, b), _remainder_gradient, a, b)
 
@@ -145,6 +147,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
         # NumPy knows squares and roots as such only where the exponent is a Python number.
         p = float(exponent)
         return record(quiet.call(_power, a.array, p), (a,), _power_gradient, a, p)
+    if a.dtype.kind == "b":
+        raise NotImplementedError("pow: booleans have no powers")
     return record(elementwise(np.power, a, b, "pow"), (a, b), _pow_gradient, a, b)
 
 

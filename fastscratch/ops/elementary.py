@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..tape import OUTPUT
-from ..tensor import Tensor, in_place, method, record
-from .operands import floating, need_tensor, quiet
+from ..tensor import Tensor, cast, in_place, method, record
+from .operands import floating, need_kind, need_tensor, quiet
 
 __all__ = [
     "abs",
@@ -141,6 +142,7 @@ def _sign_gradient(dy, needs):
 def square(input: Tensor) -> Tensor:
     """x * x; integers stay integers."""
     x = need_tensor(input, "square")
+    x = cast(x, dtypes.int64) if x.array.dtype.kind == "b" else x
     return record(quiet.call(np.multiply, x.array, x.array), (x,), _square_gradient, x)
 
 
@@ -164,7 +166,7 @@ def _frac_gradient(dy, needs):
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer, halves to the even one; or the nearest multiple of 10^-decimals."""
-    x = need_tensor(input, "round")
+    x = need_kind(need_tensor(input, "round"), "iuf", "round")
     return record(quiet.call(np.round, x.array, decimals), (x,), _round_gradient)
 
 

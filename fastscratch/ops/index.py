@@ -45,7 +45,7 @@ def _look_up(x: Tensor, at: Any) -> Any:
 def _key(x: Tensor, index: Any) -> tuple[Any, bool]:
     """The index as NumPy's, and whether it is basic: it gives a view."""
     kind = type(index)
-    if kind is int or kind is slice:
+    if kind is int or (kind is slice and index.step is None):
         return ((index, ...), True)
     parts = index if kind is tuple else (index,)
     key = tuple([_part(part) for part in parts])
@@ -67,7 +67,7 @@ def _part(part: Any) -> Any:
     if isinstance(part, np.bool_):
         return bool(part)
     if not isinstance(part, (Tensor, np.ndarray, list, tuple, range)):
-        raise TypeError(f"cannot index a tensor with {type(part).__name__}")
+        raise IndexError(f"cannot index a tensor with {type(part).__name__}")
     array = np.asarray(part.array if isinstance(part, Tensor) else part)
     if array.size == 0 and not isinstance(part, (Tensor, np.ndarray)):
         array = array.astype(np.intp)

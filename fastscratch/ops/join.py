@@ -35,9 +35,13 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
     Raises
     ------
+    ValueError
+        If there is none.
     RuntimeError
-        If there is none, or the shapes differ elsewhere. Empty vectors are skipped, as PyTorch does.
+        If the shapes differ elsewhere. Empty vectors are skipped, as PyTorch does.
     """
+    if isinstance(tensors, (tuple, list)) and not tensors:
+        raise ValueError("cat: expected at least one tensor, got none")
     parts = _alike(tensors, "cat")
     if any(p.ndim == 0 for p in parts):
         raise RuntimeError("cat: a tensor without axes cannot be joined; use stack")
