@@ -70,15 +70,20 @@ static void block_gradient(ptrdiff_t block, void *ctx) {
                             block_rows(g, block), g->c);
 }
 
+/* The mean of channel j in a block, less its very first element. */
+static double block_offset(const norm *g, ptrdiff_t block, ptrdiff_t j) {
+    return ((double)g->x[block * BLOCK * g->c + j] - g->x[j]) + g->part_a[block * g->c + j];
+}
+
 /* Mean and sum of squared deviations of channel j, from those of the blocks: what is within them, and between. */
 static void merge(const norm *g, ptrdiff_t j, double *mean, double *m2) {
     const ptrdiff_t blocks = block_count(g->rows);
-    const double origin = g->part_a[j];
     double sum = 0, within = 0;
-    for (ptrdiff_t b = 0; b < blocks; b++) sum += (double)block_rows(g, b) * (g->part_a[b * g->c + j] - origin);
-    *mean = origin + sum / (double)g->rows;
+    for (ptrdiff_t b = 0; b < blocks; b++) sum += (double)block_rows(g, b) * block_offset(g, b, j);
+    const double offset = sum / (double)g->rows;
+    *mean = g->x[j] + offset;
     for (ptrdiff_t b = 0; b < blocks; b++) {
-        const double d = g->part_a[b * g->c + j] - *mean;
+        const double d = block_offset(g, b, j) - offset;
         within += g->part_b[b * g->c + j] + (double)block_rows(g, b) * d * d;
     }
     *m2 = within < 0 ? 0 : within; /* rounding may leave a little less than nothing; NaN stays */

@@ -40,7 +40,7 @@ FS_INLINE vec total(const vec *acc) { return v_add(v_add(acc[0], acc[1]), v_add(
         for (int w = 0; i < rows; w++, i++) __VA_ARGS__        \
     } while (0)
 
-FS_INLINE void block_column(const int partial, REAL *mean, REAL *m2, const REAL *x, ptrdiff_t rows, ptrdiff_t c,
+FS_INLINE void block_column(const int partial, REAL *offset, REAL *m2, const REAL *x, ptrdiff_t rows, ptrdiff_t c,
                             ptrdiff_t n) {
     vec sum[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()}, square[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()};
     const vec count = v_set1((REAL)rows);
@@ -53,12 +53,13 @@ FS_INLINE void block_column(const int partial, REAL *mean, REAL *m2, const REAL 
         square[w] = v_fma(d, d, square[w]);
     });
     const vec rest = total(sum), shift = v_div(rest, count);
-    put(partial, mean, v_add(first, shift), n);
+    /* The whole mean would lose, rounded, the digits in which blocks differ when it is large beside the deviations. */
+    put(partial, offset, v_add(v_sub(first, get(partial, x, n)), shift), n);
     put(partial, m2, v_fnma(rest, shift, total(square)), n);
 }
 
-void FS_SIMD(norm_block)(REAL *mean, REAL *m2, const REAL *x, ptrdiff_t rows, ptrdiff_t c) {
-#define CALL(partial) block_column(partial, mean + j, m2 + j, x + j, rows, c, n)
+void FS_SIMD(norm_block)(REAL *offset, REAL *m2, const REAL *x, ptrdiff_t rows, ptrdiff_t c) {
+#define CALL(partial) block_column(partial, offset + j, m2 + j, x + j, rows, c, n)
     EACH_COLUMN(CALL);
 #undef CALL
 }
