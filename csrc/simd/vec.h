@@ -32,7 +32,10 @@ typedef uint64_t fs_bits;
 typedef uint32_t fs_bits;
 #endif
 
-#if defined(FS_ISA_AVX512)
+#if defined(FS_ISA_SCALAR) /* the tests' way to vec_scalar.h on any machine */
+#define FS_ISA baseline
+#include "vec_scalar.h"
+#elif defined(FS_ISA_AVX512)
 #define FS_ISA avx512
 #include "vec_avx512.h"
 #elif defined(FS_ISA_AVX2)

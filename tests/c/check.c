@@ -1,0 +1,122 @@
+#define _DEFAULT_SOURCE
+#define _DARWIN_C_SOURCE
+#include "check.h"
+
+#include "fastscratch.h"
+#include "guard.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_MESSAGES = 5, CRASHED = 3 };
+
+static const struct test *current;
+static struct setting setting;
+static char case_name[256];
+static int failures, quiet;
+static uint64_t digest, random_state;
+
+/* What csrc/alloc.c is compiled to call in place of malloc. */
+static atomic_int starve_from = -1, requests;
+void *check_malloc(size_t bytes);
+void *check_malloc(size_t bytes) {
+    const int from = atomic_load(&starve_from);
+    return from >= 0 && atomic_fetch_add(&requests, 1) >= from ? NULL : malloc(bytes);
+}
+
+void check_starve(int from) { atomic_store(&starve_from, from); }
+
+void check_fails_quietly(int q) { quiet = q; }
+
+static void describe(char *text, size_t size) {
+    int n = snprintf(text, size, "%s", setting.family);
+    if (setting.type) n += snprintf(text + n, size - (size_t)n, " %s", setting.type);
+    if (setting.isa) n += snprintf(text + n, size - (size_t)n, " %s, %d thread(s)", setting.isa, setting.threads);
+    snprintf(text + n, size - (size_t)n, ", %s%s%s", current ? current->name : "?", *case_name ? ": " : "", case_name);
+}
+
+void check_fail(const char *file, int line, const char *format, ...) {
+    char where[512], what[512];
+    va_list list;
+    if (++failures > MAX_MESSAGES || quiet) return;
+    va_start(list, format);
+    vsnprintf(what, sizeof what, format, list);
+    va_end(list);
+    describe(where, sizeof where);
+    printf("FAILED %s\n       %s (%s:%d)\n", where, what, file, line);
+    fflush(stdout);
+}
+
+void check_case(const char *format, ...) {
+    va_list list;
+    guard_release();
+    atomic_store(&requests, 0);
+    va_start(list, format);
+    vsnprintf(case_name, sizeof case_name, format, list);
+    va_end(list);
+}
+
+int check_status(const char *file, int line, int status, const char *call) {
+    const int starved = atomic_load(&starve_from) >= 0 && atomic_load(&requests) > atomic_load(&starve_from);
+    if (status == FS_ENOMEM && starved) return 0;
+    if (starved && status == FS_OK) check_fail(file, line, "FS_OK although it got no memory: %s", call);
+    if (status != FS_OK) check_fail(file, line, "status %d of %s", status, call);
+    return status == FS_OK;
+}
+
+static uint64_t mix(uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+}
+
+static uint64_t next_random(void) { return mix(random_state += 0x9E3779B97F4A7C15u); }
+double check_uniform(void) { return (double)(int64_t)(next_random() >> 11) * 0x1p-52 - 1; }
+ptrdiff_t check_below(ptrdiff_t n) { return (ptrdiff_t)(next_random() % (uint64_t)n); }
+
+void check_digest_add(const void *value, size_t bytes) {
+    uint64_t bits = 0;
+    memcpy(&bits, value, bytes < sizeof bits ? bytes : sizeof bits);
+    digest = mix(digest + bits + 1);
+}
+uint64_t check_digest(void) { return digest; }
+
+int check_run(const struct test *t, const struct setting *where) {
+    const size_t used = fs_memory_stats().used;
+    current = t;
+    setting = *where;
+    failures = 0;
+    digest = random_state = 0;
+    *case_name = 0;
+    atomic_store(&requests, 0);
+    t->run();
+    guard_release();
+    if (fs_memory_stats().used != used) FAIL("%td bytes not given back", (ptrdiff_t)(fs_memory_stats().used - used));
+    return failures == 0;
+}
+
+/* The program ends here, but not before it has said where. */
+static void on_signal(int number, siginfo_t *info, void *context) {
+    char where[512], what[256], text[1024];
+    (void)context;
+    describe(where, sizeof where);
+    if (!guard_describe(info->si_addr, what, sizeof what)) snprintf(what, sizeof what, "at address %p", info->si_addr);
+    const char *name = number == SIGSEGV ? "SIGSEGV" : number == SIGBUS ? "SIGBUS" : number == SIGILL ? "SIGILL" : "SIGFPE";
+    const int n = snprintf(text, sizeof text, "FAILED %s\n       %s, %s\nstopped by a signal, 1 failed\n", where, name, what);
+    if (n > 0 && write(STDOUT_FILENO, text, (size_t)n) != n) _exit(CRASHED + 1);
+    _exit(CRASHED);
+}
+
+void check_catch_signals(void) {
+    const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}

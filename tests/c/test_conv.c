@@ -1,0 +1,165 @@
+/* Convolution in every geometry, against the seven loops of its definition; limits as in prototypes.h. */
+#include "typed.h"
+
+typedef struct fs_conv shape;
+
+static ptrdiff_t out_size(ptrdiff_t size, ptrdiff_t pad, ptrdiff_t filter, ptrdiff_t stride, ptrdiff_t dilation) {
+    return (size + 2 * pad - dilation * (filter - 1) - 1) / stride + 1;
+}
+
+static shape complete(shape s) {
+    s.out_h = out_size(s.h, s.pad_h, s.r, s.stride_h, s.dilation_h);
+    s.out_w = out_size(s.w, s.pad_w, s.s, s.stride_w, s.dilation_w);
+    return s;
+}
+
+/* Every pair of an output and an input number that a filter number joins, as positions in y, x and w. */
+typedef struct {
+    ptrdiff_t y, x, w;
+} term;
+typedef void (*visit_fn)(term t, void *ctx);
+
+static void visit(const shape *s, visit_fn fn, void *ctx) {
+    const ptrdiff_t cg = s->c / s->groups, kg = s->k / s->groups;
+    for (ptrdiff_t y = 0; y < s->n * s->out_h * s->out_w * s->k; y++) {
+        const ptrdiff_t k = y % s->k, j = y / s->k % s->out_w, i = y / s->k / s->out_w % s->out_h;
+        const ptrdiff_t n = y / s->k / s->out_w / s->out_h;
+        for (ptrdiff_t tap = 0; tap < cg * s->r * s->s; tap++) {
+            const ptrdiff_t q = tap % s->s, r = tap / s->s % s->r, c = k / kg * cg + tap / s->s / s->r;
+            const ptrdiff_t h = i * s->stride_h - s->pad_h + r * s->dilation_h;
+            const ptrdiff_t w = j * s->stride_w - s->pad_w + q * s->dilation_w;
+            if (h < 0 || h >= s->h || w < 0 || w >= s->w) continue;
+            fn((term){y, ((n * s->h + h) * s->w + w) * s->c + c, k * cg * s->r * s->s + tap}, ctx);
+        }
+    }
+}
+
+typedef struct {
+    wide *sum, *size;
+} totals;
+
+static totals zeros(const char *name, ptrdiff_t n) {
+    wide *p = guard_alloc(name, (size_t)(2 * n) * sizeof(wide), GUARD_OUTPUT);
+    for (ptrdiff_t i = 0; i < 2 * n; i++) p[i] = 0;
+    return (totals){p, p + n};
+}
+static void add(totals t, ptrdiff_t i, wide value) {
+    t.sum[i] += value;
+    t.size[i] += W(fabs)(value);
+}
+static void expect_totals(const char *name, const REAL *got, totals t, ptrdiff_t n, ptrdiff_t terms) {
+    for (ptrdiff_t i = 0; i < n; i++) expect_near(name, i, got[i], t.sum[i], (wide)terms * EPS * t.size[i]);
+}
+
+typedef struct {
+    const REAL *x, *w, *dy;
+    totals y, dx, dw;
+} reference;
+
+static void forward_term(term t, void *ctx) {
+    const reference *f = ctx;
+    add(f->y, t.y, (wide)f->w[t.w] * f->x[t.x]);
+}
+static void backward_term(term t, void *ctx) {
+    const reference *f = ctx;
+    add(f->dx, t.x, (wide)f->w[t.w] * f->dy[t.y]);
+    add(f->dw, t.w, (wide)f->dy[t.y] * f->x[t.x]);
+}
+
+static void name_case(const char *what, const shape *s) {
+    CASE("%s n=%td c=%td %tdx%td k=%td filter %tdx%td stride %td,%td pad %td,%td dilation %td,%td groups %td", what, s->n,
+         s->c, s->h, s->w, s->k, s->r, s->s, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w,
+         s->groups);
+}
+
+static void forward_case(shape s, int with_bias) {
+    name_case("forward", &s);
+    const ptrdiff_t depth = s.r * s.s * (s.c / s.groups), size = s.n * s.out_h * s.out_w * s.k;
+    const REAL *x = input("x", s.n * s.h * s.w * s.c), *w = input("w", s.k * depth), *b = with_bias ? input("b", s.k) : NULL;
+    REAL *y = output("y", size);
+    reference f = {.x = x, .w = w, .y = zeros("sums", size)};
+    for (ptrdiff_t i = 0; i < size && b; i++) add(f.y, i, b[i % s.k]);
+    visit(&s, forward_term, &f);
+    RUN(FS(conv2d_forward)(y, x, w, b, &s));
+    expect_totals("y", y, f.y, size, depth + 3);
+}
+
+enum { WANT_X = 1, WANT_W = 2, WANT_B = 4, WANT_ALL = 7 };
+
+static void backward_case(shape s, int want) {
+    name_case("backward", &s);
+    const ptrdiff_t depth = s.r * s.s * (s.c / s.groups), size = s.n * s.out_h * s.out_w * s.k;
+    const ptrdiff_t size_x = s.n * s.h * s.w * s.c, size_w = s.k * depth, pixels = s.n * s.out_h * s.out_w;
+    const REAL *x = input("x", size_x), *w = input("w", size_w), *dy = input("dy", size);
+    REAL *dx = want & WANT_X ? output("dx", size_x) : NULL, *dw = want & WANT_W ? output("dw", size_w) : NULL;
+    REAL *db = want & WANT_B ? output("db", s.k) : NULL;
+    reference f = {.x = x, .w = w, .dy = dy, .dx = zeros("sums", size_x), .dw = zeros("sums", size_w)};
+    const totals sum_b = zeros("sums", s.k);
+    for (ptrdiff_t i = 0; i < size; i++) add(sum_b, i % s.k, dy[i]);
+    visit(&s, backward_term, &f);
+    RUN(FS(conv2d_backward)(dx, dw, db, dy, x, w, &s));
+    if (dx) expect_totals("dx", dx, f.dx, size_x, s.k / s.groups * s.r * s.s + 2);
+    if (dw) expect_totals("dw", dw, f.dw, size_w, pixels + 2);
+    if (db) expect_totals("db", db, sum_b, s.k, pixels + 2);
+}
+
+/* Strides, padding, dilation and groups of all kinds, on images hardly larger than the filter. */
+static shape small_shape(void) {
+    for (;;) {
+        const ptrdiff_t groups = 1 + check_below(3) % 2 * check_below(3);
+        shape s = {.n = 1 + check_below(3), .h = 1 + check_below(9), .w = 1 + check_below(9), .r = 1 + check_below(4),
+                   .s = 1 + check_below(4), .stride_h = 1 + check_below(3), .stride_w = 1 + check_below(3),
+                   .pad_h = check_below(3), .pad_w = check_below(3), .dilation_h = 1 + check_below(3) / 2,
+                   .dilation_w = 1 + check_below(3) / 2, .groups = groups};
+        s.c = groups * (1 + check_below(7));
+        s.k = groups * (1 + check_below(9));
+        if (check_below(2)) s.stride_h = s.stride_w = s.dilation_h = s.dilation_w = 1;
+        const int fits = s.dilation_h * (s.r - 1) < s.h + 2 * s.pad_h && s.dilation_w * (s.s - 1) < s.w + 2 * s.pad_w;
+        if (fits) return complete(s);
+    }
+}
+
+static shape square(ptrdiff_t n, ptrdiff_t c, ptrdiff_t size, ptrdiff_t k, ptrdiff_t filter, ptrdiff_t stride, ptrdiff_t pad) {
+    return complete((shape){.n = n, .c = c, .h = size, .w = size, .k = k, .r = filter, .s = filter, .stride_h = stride,
+                            .stride_w = stride, .pad_h = pad, .pad_w = pad, .dilation_h = 1, .dilation_w = 1, .groups = 1});
+}
+
+static void conv2d_forward(void) {
+    for (int i = 0; i < 150; i++) forward_case(small_shape(), i % 2);
+    forward_case(square(0, 3, 5, 2, 3, 1, 1), 1);
+    forward_case(square(2, 19, 6, 7, 1, 1, 0), 1);
+    forward_case(square(2, 1, 12, 8, 5, 1, 2), 1);
+}
+
+static void conv2d_backward(void) {
+    for (int i = 0; i < 150; i++) backward_case(small_shape(), i % 5 ? WANT_ALL : 1 + i / 5 % 6);
+    backward_case(square(0, 3, 5, 2, 3, 1, 1), WANT_ALL);
+    backward_case(square(2, 19, 6, 7, 1, 1, 0), WANT_ALL);
+    backward_case(square(2, 1, 12, 8, 5, 1, 2), WANT_ALL);
+}
+
+/* Enough for threads, and for partial sums of the filters' gradient. */
+static void large(void) {
+    forward_case(square(5, 8, 14, 17, 3, 1, 1), 1);
+    backward_case(square(5, 8, 14, 17, 3, 1, 1), WANT_ALL);
+    forward_case(square(7, 1, 28, 6, 5, 1, 2), 1);
+    backward_case(square(7, 1, 28, 6, 5, 1, 2), WANT_ALL);
+    backward_case(square(5, 8, 15, 17, 3, 2, 1), WANT_ALL);
+}
+
+/* An infinite filter meets only what lies under it, not the padding. */
+static void infinite_filter(void) {
+    const shape s = square(1, 1, 3, 1, 3, 1, 1);
+    CASE("infinite corner of a filter");
+    const REAL *x = input("x", 9), *dy = input("dy", 9);
+    REAL *w = input("w", 9), *dx = output("dx", 9);
+    w[0] = (REAL)INFINITY;
+    RUN(FS(conv2d_backward)(dx, NULL, NULL, dy, x, w, &s));
+    for (ptrdiff_t i = 0; i < 9; i++) EXPECT(isfinite(dx[i]) == (i / 3 == 2 || i % 3 == 2));
+}
+
+const struct test FS(tests_conv)[] = {{"conv2d_forward", conv2d_forward},
+                                      {"conv2d_backward", conv2d_backward},
+                                      {"large", large},
+                                      {"infinite filter", infinite_filter},
+                                      {NULL, NULL}};

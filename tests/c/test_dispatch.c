@@ -1,0 +1,54 @@
+/* Instruction sets: which there are, and that the one asked for answers. */
+#include "check.h"
+#include "fastscratch.h"
+
+#include "simd/kernels.h"
+
+static void availability(void) {
+    EXPECT(fs_isa_available(FS_BASELINE));
+    EXPECT(!fs_isa_available(-1));
+    EXPECT(!fs_isa_available(FS_ISA_COUNT));
+    EXPECT(fs_isa_available(fs_isa_best()));
+    for (int isa = fs_isa_best() + 1; isa < FS_ISA_COUNT; isa++) EXPECT(!fs_isa_available(isa));
+}
+
+static void choice(void) {
+    const struct FS(kernels) *seen[FS_ISA_COUNT] = {0};
+    const int before = fs_isa_get();
+    for (int isa = 0; isa < FS_ISA_COUNT; isa++) {
+        if (!fs_isa_available(isa)) continue;
+        EXPECT(fs_isa_set(isa) == FS_OK);
+        EXPECT(fs_isa_get() == isa);
+        seen[isa] = FS(simd);
+        for (int other = 0; other < isa; other++) EXPECT(seen[other] != seen[isa]);
+    }
+    EXPECT(fs_isa_set(before) == FS_OK);
+    EXPECT(FS(simd) == seen[before]);
+}
+
+static void refusal(void) {
+    const int before = fs_isa_get();
+    const struct FS(kernels) *table = FS(simd);
+    for (int isa = -1; isa <= FS_ISA_COUNT; isa++) {
+        if (fs_isa_available(isa)) continue;
+        EXPECT(fs_isa_set(isa) == FS_EINVAL);
+        EXPECT(fs_isa_get() == before);
+        EXPECT(FS(simd) == table);
+    }
+}
+
+/* A table without holes, whose tile fits the arrays of gemm.c. */
+static void tables(void) {
+    const int before = fs_isa_get();
+    for (int isa = 0; isa < FS_ISA_COUNT; isa++) {
+        if (fs_isa_set(isa) != FS_OK) continue;
+        EXPECT(FS(simd)->gemm_mr > 0 && FS(simd)->gemm_nr > 0);
+#define FS_KERNEL(name, arguments) EXPECT(FS(simd)->name != NULL);
+#include "kernels.def"
+#undef FS_KERNEL
+    }
+    fs_isa_set(before);
+}
+
+const struct test tests_dispatch[] = {
+    {"availability", availability}, {"choice", choice}, {"refusal", refusal}, {"tables", tables}, {NULL, NULL}};

@@ -1,0 +1,203 @@
+/* Batch norm and layer norm, forward and backward; error limits of means and sums as in prototypes.h. */
+#include "approx.h"
+
+/* One line of numbers: a channel of batch norm, a row of layer norm. */
+typedef struct {
+    const REAL *x;
+    ptrdiff_t count, step;
+} line;
+
+typedef struct {
+    approx mean, var, rstd;
+} moments;
+
+static moments measure(line l, wide terms, double eps) {
+    wide sum = 0, squares = 0, size = 0, spread = 0;
+    for (ptrdiff_t i = 0; i < l.count; i++) {
+        sum += l.x[i * l.step];
+        size += W(fabs)((wide)l.x[i * l.step]);
+    }
+    const wide n = (wide)l.count, mean = sum / n;
+    for (ptrdiff_t i = 0; i < l.count; i++) {
+        const wide d = l.x[i * l.step] - mean;
+        squares += d * d;
+        spread += W(fabs)(d);
+    }
+    const wide var = squares / n, lost = terms * EPS * size / n;
+    moments m;
+    m.mean = within(mean, 2 * EPS * W(fabs)(mean) + terms * EPS * spread / n + terms * EPS * lost);
+    m.var = within(var, terms * EPS * var + lost * lost + 2 * EPS * var);
+    m.rstd = quotient(exactly(1), root(add(m.var, parameter(eps))));
+    return m;
+}
+
+static approx normalised(REAL x, moments m, const REAL *weight, const REAL *bias, ptrdiff_t j) {
+    approx y = mul(sub(exactly(x), m.mean), m.rstd);
+    if (weight) y = mul(y, exactly(weight[j]));
+    return bias ? add(y, exactly(bias[j])) : y;
+}
+
+enum affine { NOTHING, WEIGHT, WEIGHT_AND_BIAS, AFFINES };
+
+static void batch_forward_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, double offset) {
+    CASE("rows=%td c=%td affine=%d offset=%g", rows, c, (int)affine, offset);
+    const double eps = 1e-5;
+    const wide terms = (wide)rows / 32 + 16;
+    REAL *x = input("x", rows * c);
+    const REAL *w = affine >= WEIGHT ? input("weight", c) : NULL, *b = affine >= WEIGHT_AND_BIAS ? input("bias", c) : NULL;
+    REAL *y = output("y", rows * c), *mean = output("mean", c), *var = output("var", c), *rstd = output("rstd", c);
+    for (ptrdiff_t i = 0; i < rows * c; i++) x[i] += (REAL)offset;
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, w, b, rows, c, eps));
+    for (ptrdiff_t j = 0; j < c; j++) {
+        const moments m = measure((line){x + j, rows, c}, terms, eps);
+        expect_approx("mean", j, mean[j], m.mean);
+        expect_approx("var", j, var[j], m.var);
+        expect_approx("rstd", j, rstd[j], m.rstd);
+        for (ptrdiff_t i = j; i < rows * c; i += c) expect_approx("y", i, y[i], normalised(x[i], m, w, b, j));
+    }
+}
+
+static void batch_norm_forward(void) {
+    for (ptrdiff_t c = 1; c <= 35; c++) batch_forward_case(1 + c * 7 % 40, c, (enum affine)(c % AFFINES), 0);
+    batch_forward_case(1, 33, WEIGHT, 0);
+    batch_forward_case(5, 0, NOTHING, 0);
+    batch_forward_case(100, 3, WEIGHT_AND_BIAS, 1000);
+    batch_forward_case(3001, 35, WEIGHT_AND_BIAS, 1); /* for threads */
+    REAL none;
+    EXPECT(FS(batch_norm_forward)(&none, &none, &none, &none, &none, NULL, NULL, 0, 1, 1e-5) == FS_EINVAL);
+}
+
+static void inference_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine) {
+    CASE("rows=%td c=%td affine=%d", rows, c, (int)affine);
+    const double eps = 1e-3;
+    const REAL *x = input("x", rows * c), *mean = input("mean", c);
+    const REAL *w = affine >= WEIGHT ? input("weight", c) : NULL, *b = affine >= WEIGHT_AND_BIAS ? input("bias", c) : NULL;
+    REAL *var = input("var", c), *y = output("y", rows * c);
+    for (ptrdiff_t j = 0; j < c; j++) var[j] = (REAL)fabs((double)var[j]);
+    RUN(FS(batch_norm_inference)(y, x, w, b, mean, var, rows, c, eps));
+    for (ptrdiff_t i = 0; i < rows * c; i++) {
+        const ptrdiff_t j = i % c;
+        const wide scale = W(fabs)(w ? (wide)w[j] : 1) / W(sqrt)((wide)var[j] + (wide)eps), d = (wide)x[i] - mean[j];
+        const wide shift = b ? b[j] : 0, want = d * (w ? w[j] : 1) / W(sqrt)((wide)var[j] + (wide)eps) + shift;
+        expect_near("y", i, y[i], want, 6 * EPS * (W(fabs)(d) * scale + W(fabs)(shift)));
+    }
+}
+
+static void batch_norm_inference(void) {
+    for (ptrdiff_t c = 1; c <= 35; c++) inference_case(c % 5, c, (enum affine)(c % AFFINES));
+    inference_case(3001, 35, WEIGHT_AND_BIAS);
+}
+
+static void batch_backward_case(ptrdiff_t rows, ptrdiff_t c, int training, int with_weight) {
+    CASE("rows=%td c=%td training=%d weight=%d", rows, c, training, with_weight);
+    const wide terms = (wide)rows / 32 + 16;
+    const REAL *dy = input("dy", rows * c), *x = input("x", rows * c), *w = with_weight ? input("weight", c) : NULL;
+    const REAL *mean = input("mean", c), *rstd = input("rstd", c);
+    REAL *dx = output("dx", rows * c), *dw = output("dw", c), *db = output("db", c);
+    RUN(FS(batch_norm_backward)(dx, dw, db, dy, x, w, mean, rstd, rows, c, training));
+    for (ptrdiff_t j = 0; j < c; j++) {
+        wide sum = 0, dot = 0, sum_size = 0, dot_size = 0;
+        for (ptrdiff_t i = j; i < rows * c; i += c) {
+            const wide d = (wide)x[i] - mean[j];
+            sum += dy[i], sum_size += W(fabs)((wide)dy[i]);
+            dot += dy[i] * d, dot_size += W(fabs)(dy[i] * d);
+        }
+        const approx total = within(sum, terms * EPS * sum_size), r = exactly(rstd[j]), count = exactly((wide)rows);
+        const approx product = within(dot, terms * EPS * dot_size), scale = w ? mul(r, exactly(w[j])) : r;
+        const approx a = quotient(total, count), b = quotient(mul(mul(product, r), r), count);
+        expect_approx("db", j, db[j], rounded(total.value, total.error));
+        expect_approx("dw", j, dw[j], mul(product, r));
+        for (ptrdiff_t i = j; i < rows * c; i += c) {
+            const approx d = sub(exactly(x[i]), exactly(mean[j])), g = exactly(dy[i]);
+            expect_approx("dx", i, dx[i], mul(scale, training ? sub(sub(g, a), mul(d, b)) : g));
+        }
+    }
+}
+
+static void batch_norm_backward(void) {
+    for (ptrdiff_t c = 1; c <= 35; c++) batch_backward_case(1 + c * 7 % 40, c, (int)(c / 2 % 2), (int)(c % 2));
+    batch_backward_case(3001, 35, 1, 1);
+    batch_backward_case(3001, 35, 0, 1);
+}
+
+static void layer_forward_case(ptrdiff_t rows, ptrdiff_t d, enum affine affine, double offset) {
+    CASE("rows=%td d=%td affine=%d offset=%g", rows, d, (int)affine, offset);
+    const double eps = 1e-5;
+    REAL *x = input("x", rows * d);
+    const REAL *w = affine >= WEIGHT ? input("weight", d) : NULL, *b = affine >= WEIGHT_AND_BIAS ? input("bias", d) : NULL;
+    REAL *y = output("y", rows * d), *mean = output("mean", rows), *rstd = output("rstd", rows);
+    for (ptrdiff_t i = 0; i < rows * d; i++) x[i] += (REAL)offset;
+    RUN(FS(layer_norm_forward)(y, mean, rstd, x, w, b, rows, d, eps));
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const moments m = measure((line){x + i * d, d, 1}, (wide)d / 8 + 16, eps);
+        expect_approx("mean", i, mean[i], m.mean);
+        expect_approx("rstd", i, rstd[i], m.rstd);
+        for (ptrdiff_t j = 0; j < d; j++) expect_approx("y", i * d + j, y[i * d + j], normalised(x[i * d + j], m, w, b, j));
+    }
+}
+
+static void layer_norm_forward(void) {
+    for (ptrdiff_t d = 1; d <= 70; d++) layer_forward_case(1 + d % 3, d, (enum affine)(d % AFFINES), 0);
+    layer_forward_case(0, 5, NOTHING, 0);
+    layer_forward_case(3, 300, WEIGHT_AND_BIAS, 1000);
+    layer_forward_case(70, 1501, WEIGHT_AND_BIAS, 1);
+}
+
+static void layer_backward_case(ptrdiff_t rows, ptrdiff_t d, int with_weight) {
+    CASE("rows=%td d=%td weight=%d", rows, d, with_weight);
+    const wide terms = (wide)d / 8 + 16, added = (wide)rows / 32 + 40;
+    const REAL *dy = input("dy", rows * d), *x = input("x", rows * d), *w = with_weight ? input("weight", d) : NULL;
+    const REAL *mean = input("mean", rows), *rstd = input("rstd", rows);
+    REAL *dx = output("dx", rows * d), *dw = output("dw", d), *db = output("db", d);
+    RUN(FS(layer_norm_backward)(dx, dw, db, dy, x, w, mean, rstd, rows, d));
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        wide sum = 0, dot = 0, sum_size = 0, dot_size = 0;
+        for (ptrdiff_t at = i * d; at < (i + 1) * d; at++) {
+            const wide g = dy[at] * (w ? (wide)w[at - i * d] : 1), h = ((wide)x[at] - mean[i]) * rstd[i];
+            sum += g, sum_size += W(fabs)(g);
+            dot += g * h, dot_size += W(fabs)(g * h);
+        }
+        const approx a = within(sum / (wide)d, terms * EPS * sum_size / (wide)d), r = exactly(rstd[i]);
+        const approx b = within(dot / (wide)d, terms * EPS * dot_size / (wide)d);
+        for (ptrdiff_t at = i * d; at < (i + 1) * d; at++) {
+            const approx h = mul(sub(exactly(x[at]), exactly(mean[i])), r), g = exactly(dy[at]);
+            const approx scaled = w ? mul(g, exactly(w[at - i * d])) : g;
+            expect_approx("dx", at, dx[at], mul(r, sub(sub(scaled, a), mul(h, b))));
+        }
+    }
+    for (ptrdiff_t j = 0; j < d; j++) {
+        wide sum = 0, dot = 0, sum_size = 0, dot_size = 0;
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            const wide g = dy[i * d + j], h = ((wide)x[i * d + j] - mean[i]) * rstd[i];
+            sum += g, sum_size += W(fabs)(g);
+            dot += g * h, dot_size += W(fabs)(g * h);
+        }
+        expect_near("db", j, db[j], sum, added * EPS * sum_size);
+        expect_near("dw", j, dw[j], dot, added * EPS * dot_size);
+    }
+}
+
+static void layer_norm_backward(void) {
+    for (ptrdiff_t d = 1; d <= 40; d++) layer_backward_case(1 + d * 5 % 40, d, (int)(d % 2));
+    layer_backward_case(70, 1501, 1);
+}
+
+static void nan_stays(void) {
+    CASE("NaN in the last channel and row");
+    const ptrdiff_t rows = 33, c = 19;
+    REAL *x = input("x", rows * c), *y = output("y", rows * c), *z = output("z", rows * c);
+    REAL *mean = output("mean", rows), *var = output("var", rows), *rstd = output("rstd", rows);
+    x[rows * c - 1] = (REAL)NAN;
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, NULL, NULL, rows, c, 1e-5));
+    for (ptrdiff_t i = 0; i < rows * c; i++) EXPECT(isnan(y[i]) == (i % c == c - 1));
+    RUN(FS(layer_norm_forward)(z, mean, rstd, x, NULL, NULL, rows, c, 1e-5));
+    for (ptrdiff_t i = 0; i < rows * c; i++) EXPECT(isnan(z[i]) == (i / c == rows - 1));
+}
+
+const struct test FS(tests_norm)[] = {{"batch_norm_forward", batch_norm_forward},
+                                      {"batch_norm_inference", batch_norm_inference},
+                                      {"batch_norm_backward", batch_norm_backward},
+                                      {"layer_norm_forward", layer_norm_forward},
+                                      {"layer_norm_backward", layer_norm_backward},
+                                      {"NaN stays", nan_stays},
+                                      {NULL, NULL}};
