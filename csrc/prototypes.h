@@ -161,3 +161,15 @@ int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t
  * the bit, and 1 on its diagonal. With s = |x_i - c|^2 + |z_j - c|^2 for the mean c of x, the distance's square is within
  * (2 d + 16) eps s, and k within that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2). */
 int FN(rbf_gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, double gamma);
+
+/* ---- loss.c ---- */
+
+/* Cross entropy of rows x[rows, n] with labels: with q_c = weight_c (smoothing / n + (1 - smoothing) [c = label]),
+ * lse = log sum exp(x), loss = sum_c q_c (lse - x_c); both 0 where the label is `ignored`. totals: the sum of the losses, and
+ * that of the weights of the labels that count. weight may be NULL: all 1. FS_EINDEX, before anything is computed, for a
+ * label that is neither ignored nor in [0, n). */
+int FN(cross_entropy_forward)(T *loss, T *lse, double *totals, const T *x, const int64_t *label, const T *weight,
+                              ptrdiff_t rows, ptrdiff_t n, int64_t ignored, double smoothing);
+/* dx = dy (sum(q) exp(x - lse) - q), row by row; 0 where the label is ignored. dy_step 0: one dy for all rows. dx may be x. */
+int FN(cross_entropy_backward)(T *dx, const T *dy, ptrdiff_t dy_step, const T *x, const T *lse, const int64_t *label,
+                               const T *weight, ptrdiff_t rows, ptrdiff_t n, int64_t ignored, double smoothing);

@@ -36,12 +36,18 @@ FS_INLINE fs_line line_after(fs_line w, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t 
 
 FS_INLINE ptrdiff_t line_lanes(fs_line w, ptrdiff_t k) { return k == w.steps - 1 ? w.last : w.lanes; } /* at step k */
 
-/* Register k of the line; `fill` in the lanes where the line has ended. */
-FS_INLINE vec line_get(const REAL *p, fs_line w, ptrdiff_t k, vec fill) {
+/* x in the lanes that register k of the line fills, `fill` in the others. */
+FS_INLINE vec line_inside(fs_line w, ptrdiff_t k, vec x, vec fill) {
     static const REAL order[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const ptrdiff_t lanes = line_lanes(w, k);
+    return lanes == VL ? x : v_select(v_lt(v_load(order), v_set1((REAL)lanes)), x, fill);
+}
+
+/* Register k of the line; `fill` in the lanes where the line has ended. */
+FS_INLINE vec line_get(const REAL *p, fs_line w, ptrdiff_t k, vec fill) {
+    const ptrdiff_t lanes = line_lanes(w, k);
     if (lanes == VL) return v_load(p + k * w.stride);
-    return v_select(v_lt(v_load(order), v_set1((REAL)lanes)), v_load_n(p + k * w.stride, lanes), fill);
+    return line_inside(w, k, v_load_n(p + k * w.stride, lanes), fill);
 }
 FS_INLINE void line_put(REAL *p, fs_line w, ptrdiff_t k, vec x) {
     const ptrdiff_t lanes = line_lanes(w, k);

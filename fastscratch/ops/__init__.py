@@ -15,6 +15,7 @@ from . import (
     index,
     join,
     linalg,
+    loss,
     matmul,
     norm,
     order,

@@ -16,6 +16,7 @@ from .embedding import CASES as EMBEDDING
 from .index import CASES as INDEX
 from .join import CASES as JOIN
 from .linalg import CASES as LINALG
+from .loss import CASES as LOSS
 from .matmul import CASES as MATMUL
 from .norm import CASES as NORM
 from .optim import CASES as OPTIM
@@ -44,6 +45,7 @@ CASES: list[Case] = [
     *INDEX,
     *JOIN,
     *LINALG,
+    *LOSS,
     *MATMUL,
     *NORM,
     *OPTIM,

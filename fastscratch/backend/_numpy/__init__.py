@@ -36,6 +36,10 @@ from .cholesky import cholesky, cholesky_backward, cholesky_logdet, cholesky_sol
 from .conv import conv2d_backward, conv2d_forward
 from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
+from .loss import (
+    cross_entropy_backward,
+    cross_entropy_forward,
+)
 from .matmul import linear_backward, linear_forward, matmul, matmul_backward
 from .norm import batch_norm_backward, batch_norm_forward, batch_norm_inference, layer_norm_backward, layer_norm_forward
 from .optim import adam_step, clamp_arrays, grad_norm, rmsprop_step, scale_arrays, sgd_step
@@ -73,6 +77,8 @@ __all__ = [
     "clamp_arrays",
     "conv2d_backward",
     "conv2d_forward",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
     "dropout",
     "elu_backward",
     "elu_forward",

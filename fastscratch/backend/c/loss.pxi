@@ -1,0 +1,95 @@
+# Cross entropy.
+
+from libc.stdint cimport int64_t
+
+cdef extern from "fastscratch.h" nogil:
+    int fs_cross_entropy_forward_f32(float *loss, float *lse, double *totals, const float *x, const int64_t *label,
+                                     const float *weight, ptrdiff_t rows, ptrdiff_t n, int64_t ignored, double smoothing)
+    int fs_cross_entropy_backward_f32(float *dx, const float *dy, ptrdiff_t dy_step, const float *x, const float *lse,
+                                      const int64_t *label, const float *weight, ptrdiff_t rows, ptrdiff_t n,
+                                      int64_t ignored, double smoothing)
+    int fs_cross_entropy_forward_f64(double *loss, double *lse, double *totals, const double *x, const int64_t *label,
+                                     const double *weight, ptrdiff_t rows, ptrdiff_t n, int64_t ignored, double smoothing)
+    int fs_cross_entropy_backward_f64(double *dx, const double *dy, ptrdiff_t dy_step, const double *x, const double *lse,
+                                      const int64_t *label, const double *weight, ptrdiff_t rows, ptrdiff_t n,
+                                      int64_t ignored, double smoothing)
+
+
+cdef cnp.ndarray scores(object x, object target, object weight, str kernel):
+    """x as a matrix in C order, after a check that target and weight fit it."""
+    cdef cnp.ndarray a = contiguous(x, "x", floating(x, "x"))
+    if cnp.PyArray_NDIM(a) != 2:
+        raise ValueError(f"{kernel}: x must have shape (rows, classes), got {x.shape}")
+    if (<object>target).shape != (x.shape[0],):
+        raise ValueError(f"{kernel}: target must have shape ({x.shape[0]},), got {target.shape}")
+    if weight is not None and (<object>weight).shape != (x.shape[1],):
+        raise ValueError(f"{kernel}: weight must have shape ({x.shape[1]},), got {weight.shape}")
+    return a
+
+
+cdef int raise_for_label(int status, cnp.ndarray target, ptrdiff_t classes, int64_t ignored, str kernel) except -1:
+    """IndexError naming the first label that is out of range."""
+    cdef const int64_t *label = <const int64_t *>cnp.PyArray_DATA(target)
+    cdef ptrdiff_t i
+    if status == FS_EINDEX:
+        for i in range(cnp.PyArray_SIZE(target)):
+            if label[i] != ignored and not 0 <= label[i] < classes:
+                raise IndexError(f"{kernel}: label {label[i]} is out of range for {classes} classes")
+    return raise_for(status, kernel)
+
+
+def cross_entropy_forward(x, target, weight, ignore_index, label_smoothing):
+    cdef cnp.ndarray a = scores(x, target, weight, "cross_entropy")
+    cdef int typenum = cnp.PyArray_TYPE(a), status
+    cdef cnp.ndarray labels = contiguous_int64(target, "target")
+    cdef cnp.ndarray w = None if weight is None else contiguous(weight, "weight", typenum)
+    cdef ptrdiff_t rows_ = cnp.PyArray_DIM(a, 0), n = cnp.PyArray_DIM(a, 1)
+    cdef cnp.ndarray loss = new_1d(rows_, typenum)
+    cdef cnp.ndarray lse = new_1d(rows_, typenum)
+    cdef void *lp = cnp.PyArray_DATA(loss)
+    cdef void *sp = cnp.PyArray_DATA(lse)
+    cdef void *xp = cnp.PyArray_DATA(a)
+    cdef void *wp = NULL if weight is None else cnp.PyArray_DATA(w)
+    cdef int64_t *tp = <int64_t *>cnp.PyArray_DATA(labels)
+    cdef int64_t ignored = ignore_index
+    cdef double smoothing = label_smoothing
+    cdef double totals[2]
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_cross_entropy_forward_f64(<double *>lp, <double *>sp, totals, <double *>xp, tp, <double *>wp,
+                                                  rows_, n, ignored, smoothing)
+        else:
+            status = fs_cross_entropy_forward_f32(<float *>lp, <float *>sp, totals, <float *>xp, tp, <float *>wp,
+                                                  rows_, n, ignored, smoothing)
+    raise_for_label(status, labels, n, ignored, "cross_entropy")
+    return loss, lse, totals[0], totals[1]
+
+
+def cross_entropy_backward(dy, x, lse, target, weight, ignore_index, label_smoothing):
+    cdef cnp.ndarray a = scores(x, target, weight, "cross_entropy_backward")
+    cdef int typenum = cnp.PyArray_TYPE(a), status
+    cdef cnp.ndarray labels = contiguous_int64(target, "target")
+    cdef cnp.ndarray w = None if weight is None else contiguous(weight, "weight", typenum)
+    cdef cnp.ndarray g = contiguous(dy, "dy", typenum)
+    cdef cnp.ndarray s = contiguous(lse, "lse", typenum)
+    cdef ptrdiff_t rows_ = cnp.PyArray_DIM(a, 0), n = cnp.PyArray_DIM(a, 1), step_ = cnp.PyArray_NDIM(g)
+    if lse.shape != (x.shape[0],) or dy.shape != () and dy.shape != (x.shape[0],):
+        raise ValueError(f"cross_entropy_backward: dy {dy.shape} and lse {lse.shape} do not fit x {x.shape}")
+    cdef cnp.ndarray dx = like(a)
+    cdef void *dxp = cnp.PyArray_DATA(dx)
+    cdef void *gp = cnp.PyArray_DATA(g)
+    cdef void *xp = cnp.PyArray_DATA(a)
+    cdef void *sp = cnp.PyArray_DATA(s)
+    cdef void *wp = NULL if weight is None else cnp.PyArray_DATA(w)
+    cdef int64_t *tp = <int64_t *>cnp.PyArray_DATA(labels)
+    cdef int64_t ignored = ignore_index
+    cdef double smoothing = label_smoothing
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_cross_entropy_backward_f64(<double *>dxp, <double *>gp, step_, <double *>xp, <double *>sp, tp,
+                                                   <double *>wp, rows_, n, ignored, smoothing)
+        else:
+            status = fs_cross_entropy_backward_f32(<float *>dxp, <float *>gp, step_, <float *>xp, <float *>sp, tp,
+                                                   <float *>wp, rows_, n, ignored, smoothing)
+    raise_for_label(status, labels, n, ignored, "cross_entropy_backward")
+    return dx
