@@ -1,8 +1,12 @@
 """fastscratch: train and use small models on a CPU, fast; C kernels with a NumPy twin beside every one."""
 
+from math import e, inf, nan, pi
+
+from numpy import dtype, finfo, iinfo
+
 from . import autograd, backend, cuda, linalg, metrics, nn, optim, random
 from .backend import get_num_threads, set_num_threads
-from .device import device
+from .device import channels_last, contiguous_format, device, preserve_format
 from .dtypes import (
     bool,
     double,

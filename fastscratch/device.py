@@ -1,4 +1,4 @@
-"""The one device there is, under PyTorch's names, so that programs that ask for it run."""
+"""The one device there is and the memory formats, under PyTorch's names, so that programs that ask for them run."""
 
 from typing import Any
 
@@ -40,3 +40,6 @@ def need_cpu(device: Any) -> None:
 
 
 CPU = device()
+
+# Accepted wherever PyTorch takes a memory format; the layout is ours to choose and cannot be seen.
+contiguous_format, preserve_format, channels_last = "contiguous_format", "preserve_format", "channels_last"

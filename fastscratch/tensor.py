@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from . import dtypes, tape
+from .device import CPU, device
 from .tape import Gradient, Node
 
 Array = np.ndarray[Any, Any]
@@ -85,9 +86,9 @@ class Tensor(tape.Tracked):
         return self.array.ndim
 
     @property
-    def device(self) -> str:
+    def device(self) -> device:
         """Always "cpu"."""
-        return "cpu"
+        return CPU
 
     def dim(self) -> int:
         """The number of axes."""
@@ -102,6 +103,23 @@ class Tensor(tape.Tracked):
         return int(self.array.size)
 
     nelement = numel
+
+    ndimension = dim
+    is_cuda = False
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes in one element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all elements."""
+        return self.array.nbytes
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return int(self.array.ctypes.data)
 
     def element_size(self) -> int:
         """Bytes in one element."""
@@ -251,6 +269,14 @@ class Tensor(tape.Tracked):
 
     def cpu(self) -> "Tensor":
         """Self: everything is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None) -> "Tensor":
+        """RuntimeError: there is no such device here."""
+        raise RuntimeError("the only device here is the cpu")
+
+    def pin_memory(self) -> "Tensor":
+        """Self: there is no device to copy to."""
         return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -473,11 +499,12 @@ def places(view: Array, base: Array) -> Array:
 def replace(x: Tensor, result: Tensor) -> Tensor:
     """Make x, in place, what an operation on it has computed: the second half of every op that ends in an underscore."""
     check_inplace(x)
-    if result.shape != x.shape:
+    if result.array.shape != x.array.shape:
         raise RuntimeError(f"an in-place operation cannot change the shape: {x.shape} would become {result.shape}")
-    if not np.can_cast(result.dtype, x.dtype, "same_kind"):
-        raise RuntimeError(f"result type {result.dtype} cannot be stored in a tensor of {x.dtype}")
-    result = cast(result, x.dtype)
+    if result.array.dtype != x.array.dtype:
+        if not np.can_cast(result.dtype, x.dtype, "same_kind"):
+            raise RuntimeError(f"result type {result.dtype} cannot be stored in a tensor of {x.dtype}")
+        result = cast(result, x.dtype)
     if result._node is not None:
         _keep_overwritten(x, result._node)
     np.copyto(x.array, result.array)

@@ -1,16 +1,19 @@
 """Sums, products, quotients and powers, with broadcasting."""
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from ..backend.broadcast import sum_to
+from ..tape import OUTPUT
 from ..tensor import Tensor, in_place, method, record
 from .operands import elementwise, floating, is_number, need_broadcast, need_tensor, pair, quiet
 
 __all__ = [
-    "add", "addcdiv", "addcmul", "div", "divide", "floor_divide", "fmod", "lerp", "mul", "multiply", "neg", "negative",
-    "pow", "remainder", "sub", "subtract", "true_divide",
+    "add", "addcdiv", "addcmul", "arctan2", "atan2", "div", "divide", "floor_divide", "fmod", "hypot", "lerp",
+    "logaddexp", "mul", "multiply", "neg", "negative", "pow", "remainder", "sub", "subtract", "true_divide",
+    "xlogy",
 ]  # fmt: skip
 
 
@@ -142,18 +145,14 @@ def _neg_gradient(dy, needs):
 
 def pow(input: Any, exponent: Any) -> Tensor:
     """input ** exponent, broadcast; either may be a number."""
-    a, b = pair(input, exponent, "pow")
-    if is_number(exponent) and a.dtype.kind == "f":
+    if is_number(exponent) and isinstance(input, Tensor) and input.array.dtype.kind == "f":
         # NumPy knows squares and roots as such only where the exponent is a Python number.
         p = float(exponent)
-        return record(quiet.call(_power, a.array, p), (a,), _power_gradient, a, p)
+        return record(quiet.call(operator.pow, input.array, p), (input,), _power_gradient, input, p)
+    a, b = pair(input, exponent, "pow")
     if a.dtype.kind == "b":
         raise NotImplementedError("pow: booleans have no powers")
     return record(elementwise(np.power, a, b, "pow"), (a, b), _pow_gradient, a, b)
-
-
-def _power(x, p):
-    return x**p
 
 
 def _power_gradient(dy, needs, x, p):
@@ -167,6 +166,52 @@ def _pow_gradient(dy, needs, a, b):
     # 0 ** b with b > 0 has gradient 0 in b, although its logarithm is -inf.
     db = sum_to(np.where((a == 0) & (b >= 0), 0, dy * a**b * np.log(a)), b.shape) if needs[1] else None
     return da, db
+
+
+def atan2(input: Tensor, other: Tensor) -> Tensor:
+    """The angle of the point (other, input), in [-pi, pi]."""
+    a, b = (floating(x) for x in pair(input, other, "atan2"))
+    return record(elementwise(np.arctan2, a, b, "atan2"), (a, b), _atan2_gradient, a, b)
+
+
+def _atan2_gradient(dy, needs, a, b):
+    scaled = dy / (a * a + b * b)
+    return sum_to(scaled * b, a.shape), sum_to(-scaled * a, b.shape)
+
+
+def hypot(input: Tensor, other: Tensor) -> Tensor:
+    """sqrt(input^2 + other^2), without overflow."""
+    a, b = (floating(x) for x in pair(input, other, "hypot"))
+    return record(elementwise(np.hypot, a, b, "hypot"), (a, b), _hypot_gradient, a, b, OUTPUT)
+
+
+def _hypot_gradient(dy, needs, a, b, y):
+    return sum_to(dy * (a / y), a.shape), sum_to(dy * (b / y), b.shape)
+
+
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    """ln(e^input + e^other), without overflow."""
+    a, b = (floating(x) for x in pair(input, other, "logaddexp"))
+    return record(elementwise(np.logaddexp, a, b, "logaddexp"), (a, b), _logaddexp_gradient, a, b, OUTPUT)
+
+
+def _logaddexp_gradient(dy, needs, a, b, y):
+    return sum_to(dy * np.exp(a - y), a.shape), sum_to(dy * np.exp(b - y), b.shape)
+
+
+def xlogy(input: Any, other: Any) -> Tensor:
+    """input * ln(other), and 0 where input is 0 (but NaN where other is NaN)."""
+    a, b = (floating(x) for x in pair(input, other, "xlogy"))
+    return record(elementwise(_xlogy, a, b, "xlogy"), (a, b), _xlogy_gradient, a, b)
+
+
+def _xlogy(a, b):
+    return np.where((a == 0) & ~np.isnan(b), a.dtype.type(0), a * np.log(b))
+
+
+def _xlogy_gradient(dy, needs, a, b):
+    da = sum_to(dy * np.where((a == 0) & (b <= 0), 0, np.log(b)), a.shape) if needs[0] else None
+    return da, sum_to(dy * (a / b), b.shape) if needs[1] else None
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -215,7 +260,7 @@ method(lambda self: self, "__pos__", "positive")
 method(pow, "pow", "__pow__")
 method(lambda self, other: pow(other, self), "__rpow__")
 _function: Any
-for _function in (addcdiv, addcmul, fmod, lerp):
+for _function in (addcdiv, addcmul, atan2, fmod, hypot, lerp, logaddexp, xlogy):
     method(_function)
 in_place(add, "__iadd__")
 in_place(sub, "subtract_", "__isub__")
@@ -225,6 +270,7 @@ in_place(floor_divide, "__ifloordiv__")
 in_place(remainder, "__imod__")
 in_place(pow, "__ipow__")
 in_place(neg)
-for _function in (addcdiv, addcmul, fmod, lerp):
+for _function in (addcdiv, addcmul, atan2, fmod, hypot, lerp, xlogy):
     in_place(_function)
-subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg
+method(atan2, "arctan2")
+subtract, multiply, divide, true_divide, negative, arctan2 = sub, mul, div, div, neg, atan2

@@ -9,8 +9,9 @@ from .operands import elementwise, is_number, need_kind, need_tensor, pair, quie
 
 __all__ = [
     "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "greater",
-    "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "le", "less",
-    "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "not_equal", "signbit",
+    "greater_equal", "gt", "is_floating_point", "is_nonzero", "isclose", "isfinite", "isin", "isinf", "isnan",
+    "isneginf", "isposinf", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "lt", "ne", "not_equal", "signbit",
 ]  # fmt: skip
 
 
@@ -68,6 +69,22 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Is every element close? See :func:`isclose`."""
     return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+def isin(elements: Tensor, test_elements: Any, *, invert: bool = False) -> Tensor:
+    """Where is an element of the first also one of the second?"""
+    known = test_elements.array if isinstance(test_elements, Tensor) else test_elements
+    return wrap(np.isin(need_tensor(elements, "isin").array, known, invert=invert))
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Is the dtype a floating one?"""
+    return need_tensor(input, "is_floating_point").is_floating_point()
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Is the only element not zero?"""
+    return bool(need_tensor(input, "is_nonzero"))
 
 
 def isnan(input: Tensor) -> Tensor:
@@ -161,7 +178,8 @@ for _name, _compared in {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge":
     method(_operator(_compared), f"__{_name}__")
 _function: Any
 for _function in (
-    allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, equal, isclose, isfinite, isinf, isnan, isneginf,
+    allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, equal, is_nonzero,
+    isclose, isfinite, isinf, isnan, isneginf,
     isposinf, logical_and, logical_not, logical_or, logical_xor, signbit,
 ):  # fmt: skip
     method(_function)

@@ -20,8 +20,11 @@ __all__ = [
     "acos",
     "acosh",
     "arccos",
+    "arccosh",
     "arcsin",
+    "arcsinh",
     "arctan",
+    "arctanh",
     "asin",
     "asinh",
     "atan",
@@ -30,6 +33,7 @@ __all__ = [
     "cos",
     "cosh",
     "deg2rad",
+    "exp2",
     "fix",
     "floor",
     "frac",
@@ -99,6 +103,7 @@ atanh = _smooth("atanh", np.arctanh, lambda dy, x: dy / (1 - x * x), "The invers
 cos = _smooth("cos", np.cos, lambda dy, x: -dy * np.sin(x), "cos x, in radians.")
 cosh = _smooth("cosh", np.cosh, lambda dy, x: dy * np.sinh(x), "cosh x = (e^x + e^-x) / 2.")
 deg2rad = _smooth("deg2rad", np.deg2rad, lambda dy, x: np.deg2rad(dy), "Degrees to radians.")
+exp2 = _smooth("exp2", np.exp2, lambda dy, y: dy * y * y.dtype.type(np.log(2)), "2 to the power of x.", of_output=True)
 log2 = _smooth("log2", np.log2, lambda dy, x: dy / (x * x.dtype.type(np.log(2))), "The logarithm to base 2.")
 log10 = _smooth("log10", np.log10, lambda dy, x: dy / (x * x.dtype.type(np.log(10))), "The logarithm to base 10.")
 rad2deg = _smooth("rad2deg", np.rad2deg, lambda dy, x: np.rad2deg(dy), "Radians to degrees.")
@@ -181,4 +186,7 @@ for _function in (abs, frac, round, sign, square):
 method(abs, "absolute", "__abs__")
 method(lambda self, ndigits=None: round(self, decimals=ndigits or 0), "__round__")
 method(trunc, "__trunc__", "fix")
-absolute, arccos, arcsin, arctan, fix = abs, acos, asin, atan, trunc
+absolute, fix = abs, trunc
+arccos, arccosh, arcsin, arcsinh, arctan, arctanh = acos, acosh, asin, asinh, atan, atanh
+for _name in ("arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh"):
+    method(globals()[_name], _name)

@@ -6,7 +6,19 @@ import numpy as np
 
 from .. import dtypes
 from ..backend.broadcast import sum_to
-from ..tensor import Tensor, as_array, cast, check_inplace, in_place, method, record, record_view, rewrite, wrap
+from ..tensor import (
+    Tensor,
+    as_array,
+    cast,
+    check_inplace,
+    in_place,
+    method,
+    record,
+    record_view,
+    replace,
+    rewrite,
+    wrap,
+)
 from .operands import axis_of, is_number, need_kind, need_tensor
 
 __all__ = [
@@ -329,6 +341,23 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return y
 
 
+def index_put_(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """input[indices] = values in place; with accumulate, added, repeated indices adding up."""
+    if not accumulate:
+        setitem(input, tuple(indices), values)
+        return input
+    x = need_tensor(input, "index_put_")
+    at, _ = _key(x, tuple(indices))
+    v = cast(values if isinstance(values, Tensor) else Tensor(values), x.dtype)
+    y = x.array.copy(order="K")
+    np.add.at(y, at, v.array)
+    return replace(x, record(y, (x, v), _index_put_gradient, at, v.shape))
+
+
+def _index_put_gradient(dy, needs, at, shape):
+    return dy, _fold(dy[at], shape) if needs[1] else None
+
+
 # ---- masks ----
 
 
@@ -429,7 +458,8 @@ method(getitem, "__getitem__")
 method(setitem, "__setitem__")
 _function: Any
 for _function in (
-    argwhere, gather, index_add, index_copy, index_fill, index_select, masked_fill, masked_scatter, masked_select, nonzero,
+    argwhere, gather, index_add, index_copy, index_fill, index_put_, index_select,
+    masked_fill, masked_scatter, masked_select, nonzero,
     scatter, scatter_add, scatter_reduce, take, take_along_dim,
 ):  # fmt: skip
     method(_function)

@@ -25,7 +25,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     Raises
     ------
     RuntimeError
-        If the inner sizes differ, the batch axes do not broadcast or an operand has no axes.
+        If the dtypes or the inner sizes differ, the batch axes do not broadcast or an operand has no axes.
 
     Examples
     --------
@@ -33,7 +33,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> fs.matmul(fs.tensor([[1.0, 2.0]]), fs.tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
-    a, b = pair(need_tensor(input, "matmul"), need_tensor(other, "matmul"), "matmul")
+    a, b = need_tensor(input, "matmul"), need_tensor(other, "matmul")
+    if a.array.dtype != b.array.dtype:
+        raise RuntimeError(f"matmul: the dtypes differ, {a.dtype} and {b.dtype}")
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"matmul: both operands need at least 1 axis, got shapes {a.shape} and {b.shape}")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
@@ -90,7 +92,7 @@ def _linear_gradient(dy, needs, x, w):
 
 
 def _rmatmul(self: Tensor, other: Any) -> Tensor:
-    return matmul(Tensor(other), self)
+    return matmul(*pair(Tensor(other), self, "matmul"))
 
 
 def _product(input: Tensor, other: Tensor, axes: tuple[int, int], operation: str) -> Tensor:

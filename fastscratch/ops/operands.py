@@ -45,6 +45,8 @@ def pair(a: Any, b: Any, operation: str) -> tuple[Tensor, Tensor]:
                 return a, b
             common = dtypes.promote(p, a.array.ndim, q, b.array.ndim)
             return cast(a, common), cast(b, common)
+        if (type(b) is float or type(b) is int) and a.array.dtype.kind == "f":
+            return a, wrap(np.array(b, a.array.dtype))
         common = _with_other(a, b, operation)
         return cast(a, common), wrap(np.array(b, common))
     if isinstance(b, Tensor):
@@ -121,4 +123,4 @@ def axes_of(dim: Any, ndim: int, operation: str) -> tuple[int, ...]:
 def sizes_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """reshape(2, 3) and reshape((2, 3)) alike."""
     given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-    return tuple(int(s) for s in given)
+    return tuple(map(int, given))

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..tensor import Tensor, cast, method, record, wrap
+from ..tensor import Tensor, cast, in_place, method, record, wrap
 from .arithmetic import sub
 from .operands import axes_of, axis_of, need_kind, need_tensor, quiet, reduced
 
 __all__ = [
-    "all", "any", "count_nonzero", "cumprod", "cumsum", "dist", "mean", "nanmean", "nansum", "norm", "prod", "std",
-    "std_mean", "sum", "var", "var_mean",
+    "all", "any", "cdist", "count_nonzero", "cumprod", "cumsum", "dist", "mean", "nanmean", "nansum", "norm",
+    "prod", "quantile", "std", "std_mean", "sum", "var", "var_mean",
 ]  # fmt: skip
 
 
@@ -261,6 +261,39 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return norm(sub(input, other), p)
 
 
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norms of all differences of a row of x1 and a row of x2, (..., n, d) and (..., m, d) to (..., n, m)."""
+    a, b = need_tensor(x1, "cdist"), need_tensor(x2, "cdist")
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-1]:
+        raise RuntimeError(f"cdist: expected rows of equal length, got shapes {a.shape} and {b.shape}")
+    return norm(sub(a.unsqueeze(-2), b.unsqueeze(-3)), p, -1)
+
+
+def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The q-quantiles, interpolated linearly, over an axis or over all; several q come first in the shape. NaN stays."""
+    x = need_kind(need_tensor(input, "quantile"), "f", "quantile")
+    parts = q.array if isinstance(q, Tensor) else np.asarray(q, x.dtype)
+    if not ((parts >= 0) & (parts <= 1)).all():
+        raise RuntimeError("quantile: q must be in [0, 1]")
+    axis = 0 if dim is None else axis_of(dim, x.ndim, "quantile")
+    rows = x.reshape(-1) if dim is None else x
+    order = rows.sort(axis).values
+    at = parts * (rows.shape[axis] - 1)
+    low = np.floor(at).astype(np.int64)
+    shape = [-1 if i == axis else 1 for i in range(rows.ndim)]
+    weight = wrap(np.asarray(at - low, x.dtype).reshape(shape))
+    below = order.index_select(axis, wrap(low.reshape(-1)))
+    above = order.index_select(axis, wrap(np.minimum(low + 1, rows.shape[axis] - 1).reshape(-1)))
+    y = (below + (above - below) * weight).where(wrap(~np.isnan(rows.array).any(axis=axis, keepdims=True)), np.nan)
+    if dim is None and keepdim:
+        y = y.reshape(-1, *(1,) * x.ndim)
+    elif keepdim:
+        y = y.unsqueeze(0).transpose(0, axis + 1)
+    else:
+        y = y.movedim(axis, 0)
+    return y if parts.ndim else y.squeeze(0)
+
+
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Is every element, along the axes in dim or of all, not zero?"""
     x = need_tensor(input, "all")
@@ -302,6 +335,8 @@ def _zero_nan_gradient(dy, needs, nan):
 
 _function: Any
 for _function in (
-    all, any, count_nonzero, cumprod, cumsum, dist, mean, nanmean, nansum, norm, prod, std, sum, var,
+    all, any, count_nonzero, cumprod, cumsum, dist, mean, nanmean, nansum, norm, prod, quantile, std, sum, var,
 ):  # fmt: skip
     method(_function)
+in_place(cumprod)
+in_place(cumsum)

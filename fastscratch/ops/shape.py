@@ -9,9 +9,9 @@ from ..tensor import Tensor, method, record, record_view
 from .operands import axis_of, need_tensor, sizes_of
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "broadcast_tensors", "broadcast_to", "diagonal", "flatten", "moveaxis", "movedim",
-    "narrow", "permute", "ravel", "reshape", "select", "squeeze", "swapaxes", "swapdims", "t", "transpose",
-    "unbind", "unflatten", "unsqueeze",
+    "atleast_1d", "atleast_2d", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "clone", "detach",
+    "diagonal", "flatten", "moveaxis", "movedim", "narrow", "permute", "ravel", "reshape", "select", "squeeze",
+    "swapaxes", "swapdims", "t", "transpose", "unbind", "unflatten", "unsqueeze",
 ]  # fmt: skip
 
 
@@ -192,6 +192,34 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     return tuple(expand(t, shape) for t in given)
 
 
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """The common shape of these; RuntimeError if there is none."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise RuntimeError(f"broadcast_shapes: {shapes} do not broadcast") from None
+
+
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """All windows of this size along an axis, every step-th of them, as a new last axis; a read-only view."""
+    x = need_tensor(input, "unfold")
+    axis = axis_of(dimension, x.ndim, "unfold")
+    if not 0 < size <= x.shape[axis] or step < 1:
+        raise RuntimeError(f"unfold: no windows of size {size} and step {step} along axis {axis} of shape {x.shape}")
+    windows = np.lib.stride_tricks.sliding_window_view(x.array, size, axis)
+    return record_view(
+        windows[(slice(None),) * axis + (slice(None, None, step),)], x, _unfold_gradient, x.shape, axis, step
+    )
+
+
+def _unfold_gradient(dy, needs, shape, axis, step):
+    dx = np.zeros(shape, dy.dtype)
+    reach = (dy.shape[axis] - 1) * step + 1
+    for i in range(dy.shape[-1]):
+        dx[(slice(None),) * axis + (slice(i, i + reach, step),)] += dy[..., i]
+    return (dx,)
+
+
 def _sliced(x: Tensor, axis: int, part: Any) -> Tensor:
     """One slice, or one index, along an axis; a view."""
     at = (slice(None),) * axis + (part, ...)
@@ -280,6 +308,11 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return record(x.array.copy(order="K"), (x,), _same_gradient)
 
 
+def detach(input: Tensor) -> Tensor:
+    """The same memory, without history."""
+    return need_tensor(input, "detach").detach()
+
+
 def _same_gradient(dy, needs):
     return (dy,)
 
@@ -287,7 +320,7 @@ def _same_gradient(dy, needs):
 _function: Any
 for _function in (
     broadcast_to, clone, contiguous, diagonal, expand, flatten, movedim, narrow, permute, ravel, reshape, select, squeeze,
-    t, transpose, unbind, unflatten, unsqueeze, view, view_as,
+    t, transpose, unbind, unflatten, unfold, unsqueeze, view, view_as,
 ):  # fmt: skip
     method(_function)
 moveaxis, swapaxes, swapdims = movedim, transpose, transpose

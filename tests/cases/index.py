@@ -85,6 +85,7 @@ CASES = [
         normal(6, 3),
         labels(4, 6),
     ),
+    same("index_put_", lambda m, x, s, i: (x * 1).index_put_((i,), s, True), normal(4, 3), normal(6, 3), labels(4, 6)),
     same(
         "index_copy",
         lambda m, x, s: (x.index_copy(1, m.tensor([2, 0]), s), x.index_fill(0, m.tensor([1]), 9.0)),

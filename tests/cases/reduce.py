@@ -27,8 +27,13 @@ CASES = [
     same("cumsum", lambda m, x: (m.cumsum(x, 0), x.cumsum(-1)), normal(3, 4)),
     same("cumprod", lambda m, x: (m.cumprod(x, 0), x.cumprod(-1)), normal(3, 4)),
     same("cumprod_zeros", lambda m, x: m.cumprod(x, 0), _with_zeros),
-    same("norm_p", lambda m, x: (m.norm(x), x.norm(dim=1), x.norm(1), x.norm(3, dim=(0, 1), keepdim=True)), normal(3, 4)),
+    same(
+        "norm_p", lambda m, x: (m.norm(x), x.norm(dim=1), x.norm(1), x.norm(3, dim=(0, 1), keepdim=True)), normal(3, 4)
+    ),
     same("norm_ends", lambda m, x: (x.norm(float("inf"), 0), x.norm(float("-inf")), x.norm(0, 1)), normal(3, 4)),
+    same("cdist", lambda m, x, y: (m.cdist(x, y), m.cdist(x, y, p=1.0)), normal(2, 3, 4), normal(2, 5, 4)),
+    same("quantile", lambda m, x: (m.quantile(x, 0.3), m.quantile(x, 0.5, dim=0, keepdim=True)), normal(4, 5)),
+    same("quantiles", lambda m, x: x.quantile(m.tensor([0.2, 1.0], dtype=x.dtype), 1), normal(4, 5)),
     same("dist", lambda m, x, y: m.dist(x, y), normal(3, 4), normal(3, 4)),
     same(
         "all_any",
