@@ -86,7 +86,7 @@ static void run_starved(const struct test *tests, struct setting where) {
 
 static void run_family(int f) {
     for (int isa = 0; isa < FS_ISA_COUNT; isa++) {
-        if (fs_isa_set(isa) != FS_OK || (only_isa >= 0 && isa != only_isa)) continue;
+        if ((only_isa >= 0 && isa != only_isa) || fs_isa_set(isa) != FS_OK) continue;
         for (int type = 0; type < 2; type++) {
             const struct setting where = {families[f].name, type_names[type], isa_names[isa], 1};
             run_threads(families[f].tests[type], where);
