@@ -161,18 +161,6 @@ def theirs_of(torch: Any, case: Layer, ours: nn.Module) -> Any:
     return theirs
 
 
-def _there(case: Any) -> bool:
-    try:
-        case.make(nn)
-    except AttributeError:
-        return False
-    return True
-
-
-LAYERS = {name: case for name, case in LAYERS.items() if _there(case)}
-LOSSES: dict = {}
-
-
 # PyTorch computes these with constants rounded to float32.
 COARSE = {"celu": 1e-7, "hardsigmoid": 1e-7}
 # Their gradient is not the derivative: the row of the padding gets none.
@@ -218,6 +206,42 @@ def test_layer_gradient(name: str) -> None:
         x.requires_grad = x.is_floating_point()
         if x.requires_grad or list(layer.parameters()):
             assert fs.autograd.gradcheck(lambda x, *_: layer(x), [x, *layer.parameters()])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_as_torch(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    case = LOSSES[name]
+    results = []
+    for lib in (fs, torch):
+        module = case.make(lib.nn, lambda v, lib=lib: lib.tensor(v, dtype=lib.float64))
+        assert repr(module) == f"{type(module).__name__}()"
+        x = lib.tensor(case.input, requires_grad=True)
+        y = module(x, lib.tensor(case.target))
+        y.backward(lib.tensor(np.random.default_rng(1).standard_normal(tuple(y.shape))))
+        results.append((y.detach().numpy(), x.grad.numpy(), list(module.state_dict())))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-10)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-9, atol=1e-12)
+    assert results[0][2] == results[1][2]
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_gradient(name: str) -> None:
+    case = LOSSES[name]
+    module = case.make(nn, lambda v: fs.tensor(v, dtype=fs.float64))
+    target = fs.tensor(case.target)
+    x = fs.tensor(case.input, requires_grad=True)
+    assert fs.autograd.gradcheck(lambda x: module(x, target), x)
+
+
+def test_every_layer_is_tested() -> None:
+    made = {type(m) for case in LAYERS.values() for m in case.make(nn).modules()}
+    made |= {type(case.make(nn, fs.tensor)) for case in LOSSES.values()}
+    elsewhere = {
+        nn.Module, nn.Elementwise, nn.ModuleDict, nn.ModuleList, nn.ParameterList, nn.Dropout1d, nn.Dropout2d,
+    }  # fmt: skip
+    public = {v for v in vars(nn).values() if isinstance(v, type) and issubclass(v, nn.Module)}
+    assert public - elsewhere == made
 
 
 # ---- what a table does not say ----
@@ -314,6 +338,7 @@ def test_batch_norm_frozen_in_training_and_guard() -> None:
         (lambda: nn.BatchNorm1d(3)(fs.ones(1, 3)), ValueError, "more than 1 value per channel"),
         (lambda: nn.GroupNorm(4, 6), ValueError, "num_channels=6 must be divisible by num_groups=4"),
         (lambda: nn.Hardtanh(1.0, 1.0), ValueError, "expected min_val < max_val"),
+        (lambda: nn.MSELoss(reduction="median"), ValueError, "MSELoss: reduction must be .* got 'median'"),
         (lambda: nn.Unflatten("a", (2,)), TypeError, "dim must be an int, got str"),
         (lambda: nn.Unflatten(1, (2.5,)), TypeError, "must be a sequence of ints"),
         (lambda: nn.Flatten(2, 1)(fs.ones(2, 3, 4)), RuntimeError, "start_dim"),
@@ -324,3 +349,28 @@ def test_batch_norm_frozen_in_training_and_guard() -> None:
 def test_errors(act, error, message) -> None:
     with pytest.raises(error, match=message):
         act()
+
+
+def test_older_names_of_reductions() -> None:
+    assert nn.MSELoss(reduce=False).reduction == "none"
+    assert nn.MSELoss(size_average=False).reduction == "sum"
+    assert nn.KLDivLoss(reduction="batchmean").reduction == "batchmean"
+
+
+def test_training_as_torch() -> None:
+    """Ten steps of a small network with batch norm: the same losses, parameters and running statistics."""
+    torch = pytest.importorskip("torch")
+    ours = LAYERS["sequential"].make(nn).double()
+    theirs = theirs_of(torch, LAYERS["sequential"], ours)
+    x, labels = normal(8, 1, 6, 6), np.arange(8) % 2
+    for lib, net in ((fs, ours), (torch, theirs)):
+        optimizer, criterion = lib.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), lib.nn.CrossEntropyLoss()
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = criterion(net(lib.tensor(x)), lib.tensor(labels))
+            loss.backward()
+            optimizer.step()
+        net.loss = loss.item()
+    assert ours.loss == pytest.approx(theirs.loss, rel=1e-9) and ours.loss < 0.3
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.state_dict()[name].numpy(), value.numpy(), rtol=1e-8, atol=1e-11)

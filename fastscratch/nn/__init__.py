@@ -7,6 +7,7 @@ from .conv import *
 from .dropout import *
 from .flatten import *
 from .linear import *
+from .loss import *
 from .module import Module
 from .norm import *
 from .parameter import Parameter

@@ -35,6 +35,17 @@ from ..ops.conv import conv1d, conv2d
 from ..ops.dropout import dropout, dropout1d, dropout2d
 from ..ops.embedding import embedding
 from ..ops.index import masked_fill, one_hot
+from ..ops.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 from ..ops.matmul import linear, matmul
 from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm
 from ..ops.operands import need_tensor
