@@ -95,7 +95,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     --------
     >>> import fastscratch as fs
     >>> fs.logsumexp(fs.tensor([[1000.0, 1000.0]]), dim=1)
-    tensor([1000.6931])
+    tensor([1000.6932])
     """
     x = floating(need_tensor(input, "logsumexp"))
     axes = axes_of(dim, x.ndim, "logsumexp")

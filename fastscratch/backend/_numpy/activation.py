@@ -214,7 +214,7 @@ def erf_backward(dy: Array, x: Array) -> Array:
     return dy * (2 / math.sqrt(math.pi) * np.exp(-x * x))
 
 
-@_pointwise(ulps(6))
+@_pointwise(ulps(7))
 def erfc_forward(x: Array) -> Array:
     """1 - erf(x)."""
     return _each(math.erfc, x)

@@ -45,8 +45,8 @@ def _forward_bound(
         # In eps, the error of log sum exp(x - m): that of the sum, relative, and of the logarithm, at most log n.
         log_sum = np.where(p > 0, p * np.abs(x - m), 0).sum(axis=1) + x.shape[1] + 6 + 2 * np.log(x.shape[1] or 1)
         size = np.where(q > 0, q * (np.abs(lse - x) * (x.shape[1] + 8) + np.abs(x - m)), 0).sum(axis=1)
-        loss = eps * (q.sum(axis=1) * log_sum + size)
         counted = target != ignore_index
+        loss = np.where(counted, eps * (q.sum(axis=1) * log_sum + size), 0)
         total = np.where(np.isnan(y[0]), 0, loss).sum() + x.shape[0] * eps * np.abs(y[0]).sum()
         return loss, np.where(counted, eps * (log_sum + np.abs(y[1])), 0), total, eps * x.shape[0] * abs(y[3])
 
