@@ -1,7 +1,7 @@
-/* Numbers that know how far a kernel's own result may be from them: each operation adds its rounding to the errors of what
- * it is given. References written on them need no bound worked out by hand. Two roundings are allowed for each operation,
- * so that a kernel may associate in another way.
- * N. Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.3.
+/* Numbers that know how far a kernel's own result may be from them: each operation adds its rounding to the errors of
+ * what it is given. References written on them need no bound worked out by hand. Two roundings are allowed for each
+ * operation, so that a kernel may associate in another way. N. Higham, Accuracy and Stability of Numerical Algorithms,
+ * 2002, section 3.3.
  */
 #ifndef APPROX_H
 #define APPROX_H

@@ -100,14 +100,23 @@ int check_run(const struct test *t, const struct setting *where) {
     return failures == 0;
 }
 
+static const char *signal_name(int number) {
+    switch (number) {
+        case SIGSEGV: return "SIGSEGV";
+        case SIGBUS: return "SIGBUS";
+        case SIGILL: return "SIGILL";
+        default: return "SIGFPE";
+    }
+}
+
 /* The program ends here, but not before it has said where. */
 static void on_signal(int number, siginfo_t *info, void *context) {
     char where[512], what[256], text[1024];
     (void)context;
     describe(where, sizeof where);
     if (!guard_describe(info->si_addr, what, sizeof what)) snprintf(what, sizeof what, "at address %p", info->si_addr);
-    const char *name = number == SIGSEGV ? "SIGSEGV" : number == SIGBUS ? "SIGBUS" : number == SIGILL ? "SIGILL" : "SIGFPE";
-    const int n = snprintf(text, sizeof text, "FAILED %s\n       %s, %s\nstopped by a signal, 1 failed\n", where, name, what);
+    const char *format = "FAILED %s\n       %s, %s\nstopped by a signal, 1 failed\n";
+    const int n = snprintf(text, sizeof text, format, where, signal_name(number), what);
     if (n > 0 && write(STDOUT_FILENO, text, (size_t)n) != n) _exit(CRASHED + 1);
     _exit(CRASHED);
 }

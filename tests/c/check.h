@@ -21,7 +21,8 @@ struct setting {
 #define CHECK_PRINTF(at)
 #endif
 
-/* Runs one test and says whether it passed: nothing it expected failed, and it left no memory of the allocator behind. */
+/* Runs one test and says whether it passed: nothing it expected failed, and it left no memory of the allocator behind.
+ */
 int check_run(const struct test *t, const struct setting *where);
 uint64_t check_digest(void); /* of every value that the last test compared */
 void check_fails_quietly(int quiet);
@@ -40,17 +41,17 @@ void check_fail(const char *file, int line, const char *format, ...) CHECK_PRINT
 
 /* Calls a kernel on inputs that cannot be written; leaves the case (returns) if it did not say FS_OK. */
 int check_status(const char *file, int line, int status, const char *call);
-#define RUN(...)                                                                            \
-    do {                                                                                    \
-        guard_freeze();                                                                     \
-        if (!check_status(__FILE__, __LINE__, (__VA_ARGS__), #__VA_ARGS__)) return;         \
+#define RUN(...)                                                                    \
+    do {                                                                            \
+        guard_freeze();                                                             \
+        if (!check_status(__FILE__, __LINE__, (__VA_ARGS__), #__VA_ARGS__)) return; \
     } while (0)
 
 /* Calls a micro-kernel, likewise. */
-#define CALL(...)          \
-    do {                   \
-        guard_freeze();    \
-        (__VA_ARGS__);     \
+#define CALL(...)       \
+    do {                \
+        guard_freeze(); \
+        (__VA_ARGS__);  \
     } while (0)
 
 void check_digest_add(const void *value, size_t bytes);

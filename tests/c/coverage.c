@@ -32,7 +32,7 @@ static const char *const names[] = {
 };
 
 static jmp_buf again;
-static const struct FS(kernels) *real;
+static const struct FS(kernels) * real;
 static struct FS(kernels) trapped;
 static char *called; /* shared with the child that runs the tests */
 

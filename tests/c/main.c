@@ -22,7 +22,8 @@ extern const struct test tests_harness[], tests_dispatch[], tests_threads[], tes
 static const struct {
     const char *name;
     const struct test *tests;
-} ground[] = {{"harness", tests_harness}, {"dispatch", tests_dispatch}, {"threads", tests_threads}, {"alloc", tests_alloc}};
+} ground[] = {
+    {"harness", tests_harness}, {"dispatch", tests_dispatch}, {"threads", tests_threads}, {"alloc", tests_alloc}};
 
 #define FAMILY(name) extern const struct test fs_tests_##name##_f32[], fs_tests_##name##_f64[];
 #include "families.def"

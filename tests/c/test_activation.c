@@ -158,13 +158,13 @@ static void in_place_case(const function *f, ptrdiff_t n) {
 
 /* NaN and the ends of the range give the same in a whole register as in its tail: element 0 of n = 1 is the tail. */
 static void special_case(const function *f) {
-    const REAL specials[] = {(REAL)NAN, (REAL)INFINITY, (REAL)-INFINITY, 0, (REAL)-0.0, (REAL)1e30, (REAL)-1e30, (REAL)1e-42, (REAL)88.5};
+    const double specials[] = {NAN, INFINITY, -INFINITY, 0, -0.0, 1e30, -1e30, 1e-42, 88.5};
     for (ptrdiff_t k = 0; k < LENGTH(specials); k++) {
         const ptrdiff_t n = 16;
-        CASE("%s of %g", f->name, (double)specials[k]);
+        CASE("%s of %g", f->name, specials[k]);
         REAL *x = input("x", n), *dy = input("dy", n), *y = output("y", n), *dx = output("dx", n);
         REAL *y1 = output("y1", 1), *dx1 = output("dx1", 1);
-        for (ptrdiff_t i = 0; i < n; i++) x[i] = specials[k], dy[i] = (REAL)0.5;
+        for (ptrdiff_t i = 0; i < n; i++) x[i] = (REAL)specials[k], dy[i] = (REAL)0.5;
         RUN(f->forward(y1, x, 1, p, q));
         RUN(f->backward(dx1, dy, x, 1, p, q));
         RUN(f->forward(y, x, n, p, q));
@@ -182,9 +182,7 @@ static void special_case(const function *f) {
 
 #define EACH_FUNCTION for (const function *f = functions; f < functions + LENGTH(functions); f++)
 
-static void sizes(void) {
-    EACH_FUNCTION for (ptrdiff_t n = 0; n <= 35; n++) function_case(f, n, 1);
-}
+static void sizes(void) { EACH_FUNCTION for (ptrdiff_t n = 0; n <= 35; n++) function_case(f, n, 1); }
 static void ranges(void) {
     EACH_FUNCTION {
         function_case(f, 101, 1e-6);
@@ -192,15 +190,9 @@ static void ranges(void) {
         function_case(f, 301, 60);
     }
 }
-static void in_place(void) {
-    EACH_FUNCTION in_place_case(f, 37);
-}
-static void specials(void) {
-    EACH_FUNCTION special_case(f);
-}
-static void large(void) {
-    EACH_FUNCTION function_case(f, 33001, 3);
-}
+static void in_place(void) { EACH_FUNCTION in_place_case(f, 37); }
+static void specials(void) { EACH_FUNCTION special_case(f); }
+static void large(void) { EACH_FUNCTION function_case(f, 33001, 3); }
 
-const struct test FS(tests_activation)[] = {{"sizes", sizes}, {"ranges", ranges}, {"in place", in_place},
-                                            {"specials", specials}, {"large", large}, {NULL, NULL}};
+const struct test FS(tests_activation)[] = {{"sizes", sizes},       {"ranges", ranges}, {"in place", in_place},
+                                            {"specials", specials}, {"large", large},   {NULL, NULL}};

@@ -115,7 +115,8 @@ static void peak(void) {
 }
 
 static void too_much(void) {
-    const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 64, SIZE_MAX - 200, SIZE_MAX / 2 + 1, SIZE_MAX / 2, SIZE_MAX / 3};
+    const size_t sizes[] = {SIZE_MAX,         SIZE_MAX - 1, SIZE_MAX - 64, SIZE_MAX - 200,
+                            SIZE_MAX / 2 + 1, SIZE_MAX / 2, SIZE_MAX / 3};
     const size_t used = fs_memory_stats().used;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         CASE("bytes=%zu", sizes[i]);

@@ -95,7 +95,8 @@ static void solve_case(ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r) {
                 s.size += W(fabs)((wide)triangle[i * n + p]) * y[p].size;
             }
             if (!(W(fabs)(s.value - b[at + i * r]) <= (wide)(2 * n + 5) * EPS * s.size)) {
-                FAIL("row %td of column %td is %.17g, should be %.17g", i, column, (double)s.value, (double)b[at + i * r]);
+                FAIL("row %td of column %td is %.17g, should be %.17g", i, column, (double)s.value,
+                     (double)b[at + i * r]);
             }
         }
     }
@@ -156,7 +157,8 @@ static void gradient_case(ptrdiff_t n) {
     const wide *second_step = product(lw, half_size, n, 1, 1);
     for (ptrdiff_t at = 0; at < n * n; at++) {
         const ptrdiff_t i = at / n, j = at % n, low = i > j ? at : j * n + i, other = j * n + i;
-        const wide size = first_size[low] / 2 + (first_step[at] + first_step[other]) / 2 + (second_step[at] + second_step[other]) / 2;
+        const wide steps = first_step[at] + first_step[other] + second_step[at] + second_step[other];
+        const wide size = (first_size[low] + steps) / 2;
         check_digest_add(da + at, sizeof *da);
         if (!(W(fabs)(whole[at] - first[low] / 2) <= 2 * (wide)(n + 3) * EPS * size)) {
             FAIL("L^T dA L [%td,%td] is %.17g, should be %.17g", i, j, (double)whole[at], (double)first[low] / 2);
@@ -177,4 +179,4 @@ static void gradient(void) {
 }
 
 const struct test FS(tests_cholesky)[] = {{"factor", factor}, {"not positive", not_positive}, {"solve", solve},
-                                          {"logdet", logdet}, {"gradient", gradient}, {NULL, NULL}};
+                                          {"logdet", logdet}, {"gradient", gradient},         {NULL, NULL}};

@@ -67,15 +67,16 @@ static void backward_term(term t, void *ctx) {
 }
 
 static void name_case(const char *what, const shape *s) {
-    CASE("%s n=%td c=%td %tdx%td k=%td filter %tdx%td stride %td,%td pad %td,%td dilation %td,%td groups %td", what, s->n,
-         s->c, s->h, s->w, s->k, s->r, s->s, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h, s->dilation_w,
-         s->groups);
+    CASE("%s n=%td c=%td %tdx%td k=%td filter %tdx%td stride %td,%td pad %td,%td dilation %td,%td groups %td", what,
+         s->n, s->c, s->h, s->w, s->k, s->r, s->s, s->stride_h, s->stride_w, s->pad_h, s->pad_w, s->dilation_h,
+         s->dilation_w, s->groups);
 }
 
 static void forward_case(shape s, int with_bias) {
     name_case("forward", &s);
     const ptrdiff_t depth = s.r * s.s * (s.c / s.groups), size = s.n * s.out_h * s.out_w * s.k;
-    const REAL *x = input("x", s.n * s.h * s.w * s.c), *w = input("w", s.k * depth), *b = with_bias ? input("b", s.k) : NULL;
+    const REAL *x = input("x", s.n * s.h * s.w * s.c), *w = input("w", s.k * depth),
+               *b = with_bias ? input("b", s.k) : NULL;
     REAL *y = output("y", size);
     reference f = {.x = x, .w = w, .y = zeros("sums", size)};
     for (ptrdiff_t i = 0; i < size && b; i++) add(f.y, i, b[i % s.k]);
@@ -107,10 +108,18 @@ static void backward_case(shape s, int want) {
 static shape small_shape(void) {
     for (;;) {
         const ptrdiff_t groups = 1 + check_below(3) % 2 * check_below(3);
-        shape s = {.n = 1 + check_below(3), .h = 1 + check_below(9), .w = 1 + check_below(9), .r = 1 + check_below(4),
-                   .s = 1 + check_below(4), .stride_h = 1 + check_below(3), .stride_w = 1 + check_below(3),
-                   .pad_h = check_below(3), .pad_w = check_below(3), .dilation_h = 1 + check_below(3) / 2,
-                   .dilation_w = 1 + check_below(3) / 2, .groups = groups};
+        shape s = {.n = 1 + check_below(3),
+                   .h = 1 + check_below(9),
+                   .w = 1 + check_below(9),
+                   .r = 1 + check_below(4),
+                   .s = 1 + check_below(4),
+                   .stride_h = 1 + check_below(3),
+                   .stride_w = 1 + check_below(3),
+                   .pad_h = check_below(3),
+                   .pad_w = check_below(3),
+                   .dilation_h = 1 + check_below(3) / 2,
+                   .dilation_w = 1 + check_below(3) / 2,
+                   .groups = groups};
         s.c = groups * (1 + check_below(7));
         s.k = groups * (1 + check_below(9));
         if (check_below(2)) s.stride_h = s.stride_w = s.dilation_h = s.dilation_w = 1;
@@ -119,20 +128,33 @@ static shape small_shape(void) {
     }
 }
 
-static shape square(ptrdiff_t n, ptrdiff_t c, ptrdiff_t size, ptrdiff_t k, ptrdiff_t filter, ptrdiff_t stride, ptrdiff_t pad) {
-    return complete((shape){.n = n, .c = c, .h = size, .w = size, .k = k, .r = filter, .s = filter, .stride_h = stride,
-                            .stride_w = stride, .pad_h = pad, .pad_w = pad, .dilation_h = 1, .dilation_w = 1, .groups = 1});
+static shape square(ptrdiff_t n, ptrdiff_t c, ptrdiff_t size, ptrdiff_t k, ptrdiff_t filter, ptrdiff_t stride,
+                    ptrdiff_t pad) {
+    return complete((shape){.n = n,
+                            .c = c,
+                            .h = size,
+                            .w = size,
+                            .k = k,
+                            .r = filter,
+                            .s = filter,
+                            .stride_h = stride,
+                            .stride_w = stride,
+                            .pad_h = pad,
+                            .pad_w = pad,
+                            .dilation_h = 1,
+                            .dilation_w = 1,
+                            .groups = 1});
 }
 
 static void conv2d_forward(void) {
-    for (int i = 0; i < 150; i++) forward_case(small_shape(), i % 2);
+    for (int i = 0; i < 100; i++) forward_case(small_shape(), i % 2);
     forward_case(square(0, 3, 5, 2, 3, 1, 1), 1);
     forward_case(square(2, 19, 6, 7, 1, 1, 0), 1);
     forward_case(square(2, 1, 12, 8, 5, 1, 2), 1);
 }
 
 static void conv2d_backward(void) {
-    for (int i = 0; i < 150; i++) backward_case(small_shape(), i % 5 ? WANT_ALL : 1 + i / 5 % 6);
+    for (int i = 0; i < 100; i++) backward_case(small_shape(), i % 5 ? WANT_ALL : 1 + i / 5 % 6);
     backward_case(square(0, 3, 5, 2, 3, 1, 1), WANT_ALL);
     backward_case(square(2, 19, 6, 7, 1, 1, 0), WANT_ALL);
     backward_case(square(2, 1, 12, 8, 5, 1, 2), WANT_ALL);

@@ -13,7 +13,7 @@ static void availability(void) {
 }
 
 static void choice(void) {
-    const struct FS(kernels) *seen[FS_ISA_COUNT] = {0};
+    const struct FS(kernels) * seen[FS_ISA_COUNT] = {0};
     const int before = fs_isa_get();
     for (int isa = 0; isa < FS_ISA_COUNT; isa++) {
         if (!fs_isa_available(isa)) continue;

@@ -6,7 +6,8 @@ static uint32_t philox_word(uint64_t counter, uint64_t offset, uint64_t key, int
     uint32_t k[] = {(uint32_t)key, (uint32_t)(key >> 32)};
     for (int round = 0; round < 10; round++) {
         const uint64_t p = (uint64_t)0xD2511F53u * c[0], q = (uint64_t)0xCD9E8D57u * c[2];
-        const uint32_t next[] = {(uint32_t)(q >> 32) ^ c[1] ^ k[0], (uint32_t)q, (uint32_t)(p >> 32) ^ c[3] ^ k[1], (uint32_t)p};
+        const uint32_t next[] = {(uint32_t)(q >> 32) ^ c[1] ^ k[0], (uint32_t)q, (uint32_t)(p >> 32) ^ c[3] ^ k[1],
+                                 (uint32_t)p};
         memcpy(c, next, sizeof c);
         k[0] += 0x9E3779B9u;
         k[1] += 0xBB67AE85u;
@@ -24,7 +25,8 @@ static void known_answers(void) {
     }
 }
 
-static void expect_dropped(const REAL *y, const REAL *x, ptrdiff_t n, double p, uint64_t first, uint64_t key, uint64_t offset) {
+static void expect_dropped(const REAL *y, const REAL *x, ptrdiff_t n, double p, uint64_t first, uint64_t key,
+                           uint64_t offset) {
     const uint64_t threshold = (uint64_t)(p * 4294967296.0 + 0.5);
     for (ptrdiff_t i = 0; i < n; i++) {
         const int kept = philox_word(first + (uint64_t)i / 4, offset, key, (int)(i % 4)) >= threshold;
@@ -81,9 +83,6 @@ static void dropout_run(void) {
     }
 }
 
-const struct test FS(tests_dropout)[] = {{"known answers", known_answers},
-                                         {"dropout", dropout},
-                                         {"dropped is zero", dropped_is_zero},
-                                         {"refusals", refusals},
-                                         {"dropout_run", dropout_run},
-                                         {NULL, NULL}};
+const struct test FS(tests_dropout)[] = {{"known answers", known_answers},     {"dropout", dropout},
+                                         {"dropped is zero", dropped_is_zero}, {"refusals", refusals},
+                                         {"dropout_run", dropout_run},         {NULL, NULL}};

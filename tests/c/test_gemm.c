@@ -18,7 +18,8 @@ static matrix make(const char *name, enum layout layout, ptrdiff_t rows, ptrdiff
 }
 
 /* One element of C against the sum; `old` is what C held. */
-static void expect_element(REAL got, matrix a, matrix b, ptrdiff_t i, ptrdiff_t j, ptrdiff_t k, wide old, ptrdiff_t at) {
+static void expect_element(REAL got, matrix a, matrix b, ptrdiff_t i, ptrdiff_t j, ptrdiff_t k, wide old,
+                           ptrdiff_t at) {
     wide sum = old, size = W(fabs)(old);
     for (ptrdiff_t p = 0; p < k; p++) {
         const wide term = (wide)a.at[i * a.row + p * a.col] * b.at[p * b.row + j * b.col];
@@ -38,13 +39,16 @@ static void expect_product(const REAL *c, ptrdiff_t ldc, matrix a, matrix b, ptr
             check_digest_add(c + at, sizeof *c);
             if ((i + j) % step == 0) expect_element(c[at], a, b, i, j, k, old ? (wide)old[at] : bias ? bias[j] : 0, at);
         }
-        for (ptrdiff_t j = n; j < ldc && i + 1 < m; j++) EXPECT(old ? c[i * ldc + j] == old[i * ldc + j] : is_unwritten(c[i * ldc + j]));
+        for (ptrdiff_t at = i * ldc + n; at < (i + 1) * ldc && i + 1 < m; at++) {
+            EXPECT(old ? c[at] == old[at] : is_unwritten(c[at]));
+        }
     }
 }
 
 enum extra { PLAIN, BIAS, ACCUMULATE, EXTRAS };
 
-static void gemm_case(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, enum layout la, enum layout lb, enum extra extra, ptrdiff_t gap) {
+static void gemm_case(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, enum layout la, enum layout lb, enum extra extra,
+                      ptrdiff_t gap) {
     CASE("m=%td n=%td k=%td layouts=%d,%d extra=%d gap=%td", m, n, k, (int)la, (int)lb, (int)extra, gap);
     const matrix a = make("a", la, m, k, gap), b = make("b", lb, k, n, gap);
     const ptrdiff_t ldc = n + gap, size = m ? (m - 1) * ldc + n : 0;

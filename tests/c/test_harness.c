@@ -13,7 +13,17 @@
 #include <unistd.h>
 
 /* A kernel with one fault of choice: y[i] = 2 x[i], i < n. */
-enum fault { NO_FAULT, READS_PAST, READS_BEFORE, WRITES_PAST, WRITES_BEFORE, WRITES_INPUT, WRONG_VALUE, SKIPS_ONE, LEAKS };
+enum fault {
+    NO_FAULT,
+    READS_PAST,
+    READS_BEFORE,
+    WRITES_PAST,
+    WRITES_BEFORE,
+    WRITES_INPUT,
+    WRONG_VALUE,
+    SKIPS_ONE,
+    LEAKS
+};
 static enum fault fault;
 
 static int double_all(volatile float *y, volatile float *x, ptrdiff_t n) {

@@ -85,7 +85,8 @@ static void backward_case(shape s, ptrdiff_t dy_step) {
     REAL *dx = output("dx", s.rows * s.n), *in_place = inout("x and dx", s.rows * s.n);
     memcpy(in_place, b.x, (size_t)(s.rows * s.n) * sizeof(REAL));
     RUN(FS(cross_entropy_backward)(dx, dy, dy_step, b.x, lse, b.label, b.weight, s.rows, s.n, IGNORED, s.smoothing));
-    RUN(FS(cross_entropy_backward)(in_place, dy, dy_step, in_place, lse, b.label, b.weight, s.rows, s.n, IGNORED, s.smoothing));
+    RUN(FS(cross_entropy_backward)(in_place, dy, dy_step, in_place, lse, b.label, b.weight, s.rows, s.n, IGNORED,
+                                   s.smoothing));
     for (ptrdiff_t i = 0; i < s.rows; i++) {
         const int counts = b.label[i] != IGNORED;
         const wide g = dy[i * dy_step];
@@ -134,12 +135,14 @@ static void out_of_range(void) {
             double totals[2];
             b.label[at] = high ? (at % 2 ? 4 : INT64_MAX) : (at % 2 ? -1 : INT64_MIN);
             guard_freeze();
-            EXPECT(FS(cross_entropy_forward)(loss, lse, totals, b.x, b.label, b.weight, s.rows, s.n, IGNORED, 0) == FS_EINDEX);
-            EXPECT(FS(cross_entropy_backward)(dx, dy, 0, b.x, old_lse, b.label, b.weight, s.rows, s.n, IGNORED, 0) == FS_EINDEX);
+            EXPECT(FS(cross_entropy_forward)(loss, lse, totals, b.x, b.label, b.weight, s.rows, s.n, IGNORED, 0) ==
+                   FS_EINDEX);
+            EXPECT(FS(cross_entropy_backward)(dx, dy, 0, b.x, old_lse, b.label, b.weight, s.rows, s.n, IGNORED, 0) ==
+                   FS_EINDEX);
             EXPECT(is_unwritten(loss[0]) && is_unwritten(lse[0]) && is_unwritten(dx[0]));
         }
     }
 }
 
-const struct test FS(tests_loss)[] = {{"cross_entropy", cross_entropy}, {"large", large}, {"out of range", out_of_range},
-                                      {NULL, NULL}};
+const struct test FS(tests_loss)[] = {
+    {"cross_entropy", cross_entropy}, {"large", large}, {"out of range", out_of_range}, {NULL, NULL}};

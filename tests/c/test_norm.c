@@ -38,13 +38,14 @@ static approx normalised(REAL x, moments m, const REAL *weight, const REAL *bias
 }
 
 enum affine { NOTHING, WEIGHT, WEIGHT_AND_BIAS, AFFINES };
+static const REAL *optional(const char *name, int there, ptrdiff_t n) { return there ? input(name, n) : NULL; }
 
 static void batch_forward_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, double offset) {
     CASE("rows=%td c=%td affine=%d offset=%g", rows, c, (int)affine, offset);
     const double eps = 1e-5;
     const wide terms = (wide)rows / 32 + 16;
     REAL *x = input("x", rows * c);
-    const REAL *w = affine >= WEIGHT ? input("weight", c) : NULL, *b = affine >= WEIGHT_AND_BIAS ? input("bias", c) : NULL;
+    const REAL *w = optional("weight", affine >= WEIGHT, c), *b = optional("bias", affine >= WEIGHT_AND_BIAS, c);
     REAL *y = output("y", rows * c), *mean = output("mean", c), *var = output("var", c), *rstd = output("rstd", c);
     for (ptrdiff_t i = 0; i < rows * c; i++) x[i] += (REAL)offset;
     RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, w, b, rows, c, eps));
@@ -71,7 +72,7 @@ static void inference_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine) {
     CASE("rows=%td c=%td affine=%d", rows, c, (int)affine);
     const double eps = 1e-3;
     const REAL *x = input("x", rows * c), *mean = input("mean", c);
-    const REAL *w = affine >= WEIGHT ? input("weight", c) : NULL, *b = affine >= WEIGHT_AND_BIAS ? input("bias", c) : NULL;
+    const REAL *w = optional("weight", affine >= WEIGHT, c), *b = optional("bias", affine >= WEIGHT_AND_BIAS, c);
     REAL *var = input("var", c), *y = output("y", rows * c);
     for (ptrdiff_t j = 0; j < c; j++) var[j] = (REAL)fabs((double)var[j]);
     RUN(FS(batch_norm_inference)(y, x, w, b, mean, var, rows, c, eps));
@@ -91,7 +92,7 @@ static void batch_norm_inference(void) {
 static void batch_backward_case(ptrdiff_t rows, ptrdiff_t c, int training, int with_weight) {
     CASE("rows=%td c=%td training=%d weight=%d", rows, c, training, with_weight);
     const wide terms = (wide)rows / 32 + 16;
-    const REAL *dy = input("dy", rows * c), *x = input("x", rows * c), *w = with_weight ? input("weight", c) : NULL;
+    const REAL *dy = input("dy", rows * c), *x = input("x", rows * c), *w = optional("weight", with_weight, c);
     const REAL *mean = input("mean", c), *rstd = input("rstd", c);
     REAL *dx = output("dx", rows * c), *dw = output("dw", c), *db = output("db", c);
     RUN(FS(batch_norm_backward)(dx, dw, db, dy, x, w, mean, rstd, rows, c, training));
@@ -124,7 +125,7 @@ static void layer_forward_case(ptrdiff_t rows, ptrdiff_t d, enum affine affine, 
     CASE("rows=%td d=%td affine=%d offset=%g", rows, d, (int)affine, offset);
     const double eps = 1e-5;
     REAL *x = input("x", rows * d);
-    const REAL *w = affine >= WEIGHT ? input("weight", d) : NULL, *b = affine >= WEIGHT_AND_BIAS ? input("bias", d) : NULL;
+    const REAL *w = optional("weight", affine >= WEIGHT, d), *b = optional("bias", affine >= WEIGHT_AND_BIAS, d);
     REAL *y = output("y", rows * d), *mean = output("mean", rows), *rstd = output("rstd", rows);
     for (ptrdiff_t i = 0; i < rows * d; i++) x[i] += (REAL)offset;
     RUN(FS(layer_norm_forward)(y, mean, rstd, x, w, b, rows, d, eps));
@@ -132,7 +133,8 @@ static void layer_forward_case(ptrdiff_t rows, ptrdiff_t d, enum affine affine, 
         const moments m = measure((line){x + i * d, d, 1}, (wide)d / 8 + 16, eps);
         expect_approx("mean", i, mean[i], m.mean);
         expect_approx("rstd", i, rstd[i], m.rstd);
-        for (ptrdiff_t j = 0; j < d; j++) expect_approx("y", i * d + j, y[i * d + j], normalised(x[i * d + j], m, w, b, j));
+        for (ptrdiff_t j = 0; j < d; j++)
+            expect_approx("y", i * d + j, y[i * d + j], normalised(x[i * d + j], m, w, b, j));
     }
 }
 
@@ -146,7 +148,7 @@ static void layer_norm_forward(void) {
 static void layer_backward_case(ptrdiff_t rows, ptrdiff_t d, int with_weight) {
     CASE("rows=%td d=%td weight=%d", rows, d, with_weight);
     const wide terms = (wide)d / 8 + 16, added = (wide)rows / 32 + 40;
-    const REAL *dy = input("dy", rows * d), *x = input("x", rows * d), *w = with_weight ? input("weight", d) : NULL;
+    const REAL *dy = input("dy", rows * d), *x = input("x", rows * d), *w = optional("weight", with_weight, d);
     const REAL *mean = input("mean", rows), *rstd = input("rstd", rows);
     REAL *dx = output("dx", rows * d), *dw = output("dw", d), *db = output("db", d);
     RUN(FS(layer_norm_backward)(dx, dw, db, dy, x, w, mean, rstd, rows, d));

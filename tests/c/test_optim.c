@@ -46,19 +46,25 @@ static approx average(double keep, approx before, double intake, approx new) {
     return add(mul(parameter(keep), before), mul(parameter(intake), new));
 }
 
-/* Of a long array a sample: in steps that meet every lane and both sides of every cut among threads. */
-#define EACH_ELEMENT for (int i = 0; i < ARRAYS; i++) for (ptrdiff_t j = 0; j < l.size[i]; j += l.size[i] > 1000 ? 5 : 1)
-#define EVERY_ELEMENT for (int i = 0; i < ARRAYS; i++) for (ptrdiff_t j = 0; j < l.size[i]; j++)
+/* Of a long array a sample, in steps that meet every lane. The walk over the list is the same for all: sgd, scale and
+ * clamp look at every element. */
+#define EACH_ELEMENT                 \
+    for (int i = 0; i < ARRAYS; i++) \
+        for (ptrdiff_t j = 0; j < l.size[i]; j += l.size[i] > 1000 ? 5 : 1)
+#define EVERY_ELEMENT                \
+    for (int i = 0; i < ARRAYS; i++) \
+        for (ptrdiff_t j = 0; j < l.size[i]; j++)
 
-static void sgd_case(const ptrdiff_t *size, double momentum, double dampening, double decay, int nesterov, int maximize) {
+static void sgd_case(const ptrdiff_t *size, double momentum, double dampening, double decay, int nesterov,
+                     int maximize) {
     CASE("total=%td momentum=%g decay=%g nesterov=%d maximize=%d", size[0], momentum, decay, nesterov, maximize);
     const lengths l = measure(size);
     list p = make("param", l, GUARD_OUTPUT, ANY_SIGN), g = make("grad", l, GUARD_INPUT, ANY_SIGN);
     list b = make("buffer", l, GUARD_OUTPUT, ANY_SIGN);
     const double lr = 0.3;
-    RUN(FS(sgd_step)(p.now, read_only(&g), momentum != 0 ? b.now : NULL, ARRAYS, l.start, lr, momentum, dampening, decay,
-                     nesterov, maximize));
-    EACH_ELEMENT {
+    RUN(FS(sgd_step)(p.now, read_only(&g), momentum != 0 ? b.now : NULL, ARRAYS, l.start, lr, momentum, dampening,
+                     decay, nesterov, maximize));
+    EVERY_ELEMENT {
         approx d = direction(old(&p, i, j), old(&g, i, j), decay, maximize);
         if (momentum != 0) {
             const approx kept = average(momentum, old(&b, i, j), 1 - dampening, d);
@@ -87,8 +93,8 @@ static void rmsprop_case(const ptrdiff_t *size, int centered, double momentum, d
     list b = make("buffer", l, GUARD_OUTPUT, ANY_SIGN);
     const double lr = 0.1, alpha = 0.9, eps = 1e-3;
     EVERY_ELEMENT s.before[i][j] = s.now[i][j] += 1; /* above the mean's square */
-    RUN(FS(rmsprop_step)(p.now, read_only(&g), s.now, centered ? m.now : NULL, momentum != 0 ? b.now : NULL, ARRAYS, l.start,
-                         lr, alpha, eps, decay, momentum, maximize));
+    RUN(FS(rmsprop_step)(p.now, read_only(&g), s.now, centered ? m.now : NULL, momentum != 0 ? b.now : NULL, ARRAYS,
+                         l.start, lr, alpha, eps, decay, momentum, maximize));
     EACH_ELEMENT {
         const approx d = direction(old(&p, i, j), old(&g, i, j), decay, maximize);
         approx square = average(alpha, old(&s, i, j), 1 - alpha, mul(d, d));
@@ -116,15 +122,16 @@ static void rmsprop(void) {
 }
 
 static void adam_case(const ptrdiff_t *size, int amsgrad, double decay, int decoupled, int maximize, int step) {
-    CASE("total=%td amsgrad=%d decay=%g decoupled=%d maximize=%d step=%d", size[0], amsgrad, decay, decoupled, maximize, step);
+    CASE("total=%td amsgrad=%d decay=%g decoupled=%d maximize=%d step=%d", size[0], amsgrad, decay, decoupled, maximize,
+         step);
     const lengths l = measure(size);
     list p = make("param", l, GUARD_OUTPUT, ANY_SIGN), g = make("grad", l, GUARD_INPUT, ANY_SIGN);
     list m = make("exp_avg", l, GUARD_OUTPUT, ANY_SIGN), v = make("exp_avg_sq", l, GUARD_OUTPUT, POSITIVE);
     list top = make("max_exp_avg_sq", l, GUARD_OUTPUT, POSITIVE);
     const double lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
     const double correction1 = 1 - pow(beta1, step), correction2 = 1 - pow(beta2, step);
-    RUN(FS(adam_step)(p.now, read_only(&g), m.now, v.now, amsgrad ? top.now : NULL, ARRAYS, l.start, lr, beta1, beta2, eps,
-                      decay, decoupled, maximize, correction1, correction2));
+    RUN(FS(adam_step)(p.now, read_only(&g), m.now, v.now, amsgrad ? top.now : NULL, ARRAYS, l.start, lr, beta1, beta2,
+                      eps, decay, decoupled, maximize, correction1, correction2));
     EACH_ELEMENT {
         approx x = old(&p, i, j);
         const approx d = direction(x, old(&g, i, j), decoupled ? 0 : decay, maximize);
@@ -196,7 +203,7 @@ static void change_case(const ptrdiff_t *size, double number) {
     y.before[0][0] = y.now[0][0] = (REAL)NAN;
     RUN(FS(scale_arrays)(x.now, ARRAYS, l.start, number));
     RUN(FS(clamp_arrays)(y.now, ARRAYS, l.start, number));
-    EACH_ELEMENT {
+    EVERY_ELEMENT {
         const REAL was = y.before[i][j];
         expect_approx("scaled", j, x.now[i][j], mul(parameter(number), old(&x, i, j)));
         expect_equal("clamped", j, y.now[i][j], was > limit ? limit : was < -limit ? -limit : was);
@@ -209,9 +216,6 @@ static void scale_and_clamp(void) {
     change_case(many, 0.7);
 }
 
-const struct test FS(tests_optim)[] = {{"sgd", sgd},
-                                       {"rmsprop", rmsprop},
-                                       {"adam", adam},
-                                       {"grad_norm", grad_norm},
-                                       {"scale and clamp", scale_and_clamp},
-                                       {NULL, NULL}};
+const struct test FS(tests_optim)[] = {
+    {"sgd", sgd}, {"rmsprop", rmsprop}, {"adam", adam}, {"grad_norm", grad_norm}, {"scale and clamp", scale_and_clamp},
+    {NULL, NULL}};

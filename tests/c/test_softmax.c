@@ -1,5 +1,5 @@
-/* Softmax, log-softmax and log-sum-exp along the middle axis, line by line; limits are those that rounding the exponents'
- * arguments and adding n terms allow (prototypes.h). */
+/* Softmax, log-softmax and log-sum-exp along the middle axis, line by line; limits are those that rounding the
+ * exponents' arguments and adding n terms allow (prototypes.h). */
 #include "typed.h"
 
 typedef struct {
@@ -41,7 +41,8 @@ static REAL *scaled_input(shape s, double scale) {
 static void forward_case(shape s, double scale) {
     CASE("forward %td x %td x %td scale %g", s.outer, s.n, s.inner, scale);
     const REAL *x = scaled_input(s, scale);
-    REAL *p = output("softmax", size(s)), *q = output("log_softmax", size(s)), *r = output("logsumexp", s.outer * s.inner);
+    REAL *p = output("softmax", size(s)), *q = output("log_softmax", size(s)),
+         *r = output("logsumexp", s.outer * s.inner);
     RUN(FS(softmax_forward)(p, x, s.outer, s.n, s.inner));
     RUN(FS(log_softmax_forward)(q, x, s.outer, s.n, s.inner));
     RUN(FS(logsumexp_forward)(r, x, s.outer, s.n, s.inner));
@@ -123,6 +124,9 @@ static void no_overflow(void) {
     forward_case((shape){2, 5, 33}, 1e4);
 }
 
+typedef int (*unary)(REAL *y, const REAL *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+typedef int (*binary)(REAL *dx, const REAL *dy, const REAL *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
+
 /* In place, as prototypes.h allows. */
 static void in_place(void) {
     const shape shapes[] = {{3, 37, 1}, {2, 5, 37}};
@@ -131,8 +135,8 @@ static void in_place(void) {
         CASE("in place %td x %td x %td", s.outer, s.n, s.inner);
         const REAL *x = input("x", size(s)), *dy = input("dy", size(s));
         REAL *y = output("y", size(s)), *z = output("z", size(s));
-        int (*const forward[])(REAL *, const REAL *, ptrdiff_t, ptrdiff_t, ptrdiff_t) = {FS(softmax_forward), FS(log_softmax_forward)};
-        int (*const backward[])(REAL *, const REAL *, const REAL *, ptrdiff_t, ptrdiff_t, ptrdiff_t) = {FS(softmax_backward), FS(log_softmax_backward)};
+        const unary forward[] = {FS(softmax_forward), FS(log_softmax_forward)};
+        const binary backward[] = {FS(softmax_backward), FS(log_softmax_backward)};
         for (int f = 0; f < 2; f++) {
             memcpy(z, x, (size_t)size(s) * sizeof(REAL));
             RUN(forward[f](y, x, s.outer, s.n, s.inner));
@@ -165,5 +169,10 @@ static void special_lines(void) {
     }
 }
 
-const struct test FS(tests_softmax)[] = {{"rows", rows}, {"columns", columns}, {"large", large}, {"no overflow", no_overflow},
-                                         {"in place", in_place}, {"special lines", special_lines}, {NULL, NULL}};
+const struct test FS(tests_softmax)[] = {{"rows", rows},
+                                         {"columns", columns},
+                                         {"large", large},
+                                         {"no overflow", no_overflow},
+                                         {"in place", in_place},
+                                         {"special lines", special_lines},
+                                         {NULL, NULL}};

@@ -5,8 +5,8 @@
 void FS_SIMD(test_vec)(void);
 
 static REAL special(ptrdiff_t i) {
-    const REAL values[] = {0, (REAL)-0.0, 1, -1, (REAL)INFINITY, (REAL)-INFINITY, (REAL)NAN, (REAL)0.5, (REAL)-2.5, 3, (REAL)1e-30};
-    return values[i % LENGTH(values)];
+    const double values[] = {0, -0.0, 1, -1, INFINITY, -INFINITY, NAN, 0.5, -2.5, 3, 1e-30};
+    return (REAL)values[i % LENGTH(values)];
 }
 
 static fs_bits bits_of(REAL x) {
@@ -16,7 +16,8 @@ static fs_bits bits_of(REAL x) {
 }
 static void expect_bits(const char *name, ptrdiff_t i, REAL got, fs_bits want) {
     check_digest_add(&got, sizeof got);
-    if (bits_of(got) != want) FAIL("%s[%td] has the bits %llx, should be %llx", name, i, (unsigned long long)bits_of(got), (unsigned long long)want);
+    const unsigned long long has = bits_of(got), should = want;
+    if (has != should) FAIL("%s[%td] has the bits %llx, should be %llx", name, i, has, should);
 }
 
 static void tails(void) {
@@ -35,14 +36,14 @@ static void tails(void) {
 }
 
 /* An operation of one or two registers against the same on each lane; within `ulps` roundings. */
-#define LANES(operation, want, ulps)                                                                   \
-    do {                                                                                               \
-        REAL r_[VL];                                                                                   \
-        v_store(r_, operation);                                                                        \
-        for (int i = 0; i < VL; i++) {                                                                 \
-            const wide w_ = (want);                                                                    \
-            expect_near(#operation, i, r_[i], w_, (ulps) ? (ulps) * EPS * W(fabs)(w_) : -TINY);        \
-        }                                                                                              \
+#define LANES(operation, want, ulps)                                                            \
+    do {                                                                                        \
+        REAL r_[VL];                                                                            \
+        v_store(r_, operation);                                                                 \
+        for (int i = 0; i < VL; i++) {                                                          \
+            const wide w_ = (want);                                                             \
+            expect_near(#operation, i, r_[i], w_, (ulps) ? (ulps) * EPS * W(fabs)(w_) : -TINY); \
+        }                                                                                       \
     } while (0)
 
 static void arithmetic(const REAL *x, const REAL *y, const REAL *z) {
@@ -68,11 +69,13 @@ static void arithmetic(const REAL *x, const REAL *y, const REAL *z) {
 
 static void bits(const REAL *x, const REAL *y) {
     const vec a = v_load(x), b = v_load(y);
-    const vec result[] = {v_and_bits(a, b), v_or_bits(a, b), v_xor_bits(a, b), v_add_int(a, b),
-                          v_sub_int(a, b), v_shl(a, 3), v_shr(a, 5), v_abs(a), v_neg(a), v_set1_bits((fs_bits)0x12345678u)};
+    const vec result[] = {
+        v_and_bits(a, b), v_or_bits(a, b), v_xor_bits(a, b), v_add_int(a, b), v_sub_int(a, b),
+        v_shl(a, 3),      v_shr(a, 5),     v_abs(a),         v_neg(a),        v_set1_bits((fs_bits)0x12345678u)};
     for (int i = 0; i < VL; i++) {
         const fs_bits u = bits_of(x[i]), v = bits_of(y[i]), sign = (fs_bits)FS_SIGN_BIT;
-        const fs_bits want[] = {u & v, u | v, u ^ v, u + v, u - v, (fs_bits)(u << 3), u >> 5, u & ~sign, u ^ sign, 0x12345678u};
+        const fs_bits want[] = {u & v,  u | v,     u ^ v,    u + v,      u - v, (fs_bits)(u << 3),
+                                u >> 5, u & ~sign, u ^ sign, 0x12345678u};
         for (ptrdiff_t k = 0; k < LENGTH(want); k++) {
             REAL r[VL];
             v_store(r, result[k]);
