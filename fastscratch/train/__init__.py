@@ -1,5 +1,21 @@
 """Training: the loop, its callbacks, checkpoints and run folders."""
 
+from .callbacks import Callback, EarlyStopping, JSONLinesLogger, ModelCheckpoint
 from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from .history import History
+from .progress import ProgressBar
+from .trainer import NonFiniteLossError, Trainer
 
-__all__ = ["CheckpointError", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "Callback",
+    "CheckpointError",
+    "EarlyStopping",
+    "History",
+    "JSONLinesLogger",
+    "ModelCheckpoint",
+    "NonFiniteLossError",
+    "ProgressBar",
+    "Trainer",
+    "load_checkpoint",
+    "save_checkpoint",
+]

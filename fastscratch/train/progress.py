@@ -1,0 +1,93 @@
+"""A progress bar in one line of the terminal; one line per epoch where there is no terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from .callbacks import Callback, Logs
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+def bar(fraction: float, width: int) -> str:
+    """A bar of so many characters, filled to the eighth of a character.
+
+    >>> bar(0.5, 4)
+    '██  '
+    """
+    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (_BLOCKS[part] if part else "")).ljust(width)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss.
+
+    >>> clock(75)
+    '1:15'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class ProgressBar(Callback):
+    """Loss and metrics, images per second and time left, redrawn a few times a second; a line that stays per epoch."""
+
+    def __init__(self, stream: TextIO | None = None, interval: float = 0.1) -> None:
+        self.stream = stream or sys.stderr
+        self.interval = interval
+        self.live = self.stream.isatty()
+        encoding = getattr(self.stream, "encoding", None) or "ascii"
+        self.unicode = encoding.lower().replace("-", "").startswith("utf")
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        self.fit_start = time.perf_counter()
+        self.steps_at_start = trainer.global_step
+
+    def on_epoch_begin(self, trainer: Trainer) -> None:
+        self.start = self.drawn = time.perf_counter()
+        self.seen_at_start = trainer.seen
+
+    def on_batch_end(self, trainer: Trainer, logs: Logs) -> None:
+        now = time.perf_counter()
+        if not self.live or now - self.drawn < self.interval:
+            return
+        self.drawn = now
+        done = trainer.step / trainer.steps_per_epoch
+        total = trainer.steps_per_epoch * trainer.epochs
+        pace = (now - self.fit_start) / max(1, trainer.global_step - self.steps_at_start)
+        drawing = bar(done, 20) if self.unicode else ("#" * round(20 * done)).ljust(20)
+        text = (
+            f"epoch {trainer.epoch + 1}/{trainer.epochs} |{drawing}| {_numbers(logs)}  "
+            f"{self._rate(trainer, now):,.0f} images/s  {clock(pace * (total - trainer.global_step))} left"
+        )
+        self._draw(text)
+
+    def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
+        seconds = logs.get("seconds", time.perf_counter() - self.start)
+        shown = {k: v for k, v in logs.items() if k not in ("epoch", "seconds", "lr", "images_per_second")}
+        line = f"epoch {trainer.epoch}/{trainer.epochs}  {_numbers(shown)}  {seconds:.1f} s"
+        if "images_per_second" in logs:
+            line += f"  {logs['images_per_second']:,.0f} images/s"
+        self._draw("")
+        print(line, file=self.stream, flush=True)
+
+    def _rate(self, trainer: Trainer, now: float) -> float:
+        return (trainer.seen - self.seen_at_start) / max(now - self.start, 1e-9)
+
+    def _draw(self, text: str) -> None:
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            self.stream.write("\r" + text[:width].ljust(width) + ("\r" if not text else ""))
+            self.stream.flush()
+
+
+def _numbers(logs: Logs) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in logs.items())

@@ -1,0 +1,60 @@
+"""Run folders: where a training leaves everything it made."""
+
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__, backend
+from ..files import atomic_write
+
+
+def new_run(root: str | Path, name: str) -> Path:
+    """Make a new folder root/<date>-<time>-<name>, with a number behind it if that is taken."""
+    root = Path(root)
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    for attempt in range(1, 1000):
+        folder = root / (stem if attempt == 1 else f"{stem}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise FileExistsError(f"no free name for a run in {root}")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A JSON file, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write((json.dumps(value, indent=2) + "\n").encode())
+
+
+def environment() -> dict[str, Any]:
+    """What a result may depend on, to be kept beside it."""
+    return {
+        "fastscratch": __version__,
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
+        "backend": backend.name(),
+        "instruction_set": backend.get_isa(),
+        "threads": backend.get_num_threads(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def processor() -> str:
+    """The processor's name, as well as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,339 @@
+"""Trainer: the training loop, with everything around it that a training needs to be stopped, resumed and trusted."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..nn.utils import clip_grad_norm_
+from ..tape import no_grad
+from ..tensor import Tensor, wrap
+from .callbacks import Callback, Logs, ModelCheckpoint
+from .checkpoint import load_checkpoint, save_checkpoint
+from .history import History
+
+Metric = Callable[[Tensor, Tensor], float]
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss became NaN or infinite; the message says where."""
+
+
+class Trainer:
+    """Fits a model, evaluates it and predicts with it.
+
+    Parameters
+    ----------
+    model : nn.Module
+    optimizer : optim.Optimizer, optional
+        Needed for fit.
+    loss : callable
+        loss(output, target) -> scalar Tensor, the mean over the batch.
+    metrics : dict of str to callable, optional
+        metric(output, target) -> float, a mean over the batch; columns of the history, and with ``val_`` in front for the
+        validation data.
+    scheduler : optim.lr_scheduler.LRScheduler, optional
+    scheduler_interval : {"epoch", "step"}
+        When the scheduler is stepped. ReduceLROnPlateau is given val_loss (or loss).
+    callbacks : sequence of Callback
+    clip_grad_norm : float, optional
+        Clip the total norm of the gradients to this before each step.
+
+    Examples
+    --------
+    >>> import fastscratch as fs
+    >>> from fastscratch.data import DataLoader, TensorDataset
+    >>> _ = fs.manual_seed(0)
+    >>> x = fs.randn(64, 3)
+    >>> model = fs.nn.Linear(3, 1)
+    >>> trainer = Trainer(model, fs.optim.SGD(model.parameters(), lr=0.1), fs.nn.functional.mse_loss)
+    >>> history = trainer.fit(DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=16), epochs=20)
+    >>> history["loss"][-1] < 1e-3
+    True
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any = None,
+        loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+        *,
+        metrics: dict[str, Metric] | None = None,
+        scheduler: Any = None,
+        scheduler_interval: str = "epoch",
+        callbacks: Sequence[Callback] = (),
+        clip_grad_norm: float | None = None,
+    ) -> None:
+        if scheduler_interval not in ("epoch", "step"):
+            raise ValueError(f'scheduler_interval must be "epoch" or "step", got {scheduler_interval!r}')
+        self.model = model
+        self.optimizer = optimizer
+        self.loss = loss
+        self.metrics = dict(metrics or {})
+        self.scheduler = scheduler
+        self.scheduler_interval = scheduler_interval
+        # The checkpoint holds the state of the other callbacks, so it is written after they have seen the epoch.
+        self.callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, ModelCheckpoint))
+        self.clip_grad_norm = clip_grad_norm
+        self.history = History()
+        self.epoch = 0  # epochs finished
+        self.step = 0  # steps done in the current epoch
+        self.global_step = 0
+        self.seen = 0  # samples seen in the current epoch
+        self.epochs = 0
+        self.steps_per_epoch = 0
+        self.should_stop = False
+        self.interrupted = False
+        self.failed = False
+        self._sums: dict[str, float] = {}
+        self._loader: Any = None
+        self._seconds = 0.0  # spent in the current epoch before an interruption
+        self._loader_state: dict[str, Any] | None = None
+
+    # ---- fit ----
+
+    def fit(self, loader: Any, validation: Iterable[Any] | None = None, epochs: int = 1) -> History:
+        """Train until `epochs` epochs are done in all (a resumed training does what is left of them).
+
+        Parameters
+        ----------
+        loader : DataLoader
+            Gives (input, target) batches.
+        validation : iterable of batches, optional
+            Evaluated after each epoch.
+        epochs : int
+
+        Returns
+        -------
+        History
+            Columns: epoch, loss, each metric, val_ columns, lr, images_per_second, seconds.
+
+        Raises
+        ------
+        NonFiniteLossError
+            If the loss becomes NaN or infinite. Checkpoints written before stay as they are.
+        ValueError
+            If the loader has no batches.
+
+        Notes
+        -----
+        Ctrl-C finishes the batch, lets the callbacks save, and returns with ``interrupted`` set; a second one stops at
+        once.
+        """
+        if self.optimizer is None or self.loss is None:
+            raise ValueError("fit needs an optimizer and a loss")
+        self.epochs, self.steps_per_epoch, self._loader = epochs, len(loader), loader
+        if self.steps_per_epoch == 0:
+            raise ValueError("the loader has no batches: fewer samples than one batch, or none")
+        if self._loader_state is not None:
+            loader.load_state_dict(self._loader_state)
+            self._loader_state = None
+        self.should_stop = self.interrupted = self.failed = False
+        with self._interruptible():
+            self._call("on_fit_begin")
+            try:
+                while self.epoch < epochs and not self.should_stop:
+                    if not self._run_epoch(loader, validation):
+                        break
+            except BaseException:
+                self.failed = True
+                raise
+            finally:
+                self._call("on_fit_end")
+        return self.history
+
+    def _run_epoch(self, loader: Any, validation: Iterable[Any] | None) -> bool:
+        """One epoch, or what is left of it; False if it was interrupted."""
+        start = time.perf_counter() - self._seconds
+        self._call("on_epoch_begin")
+        self.model.train()
+        for inputs, target in loader:
+            self._train_step(inputs, target)
+            self._seconds = time.perf_counter() - start
+            self._call("on_batch_end", self._means())
+            if self.interrupted:
+                return False
+        if self.step == 0:
+            raise ValueError("the loader gave no batches")
+        row: Logs = {"epoch": self.epoch + 1, **self._means()}
+        seconds = time.perf_counter() - start
+        if validation is not None:
+            row.update({f"val_{name}": value for name, value in self.evaluate(validation).items()})
+        row["lr"] = float(self.optimizer.param_groups[0]["lr"])
+        row["images_per_second"] = self.seen / max(seconds, 1e-9)
+        row["seconds"] = time.perf_counter() - start
+        self._step_scheduler("epoch", row)
+        self.history.append(row)
+        # What callbacks save is the state after the epoch, from which the next one begins.
+        self.epoch += 1
+        self.step, self.seen, self._sums, self._seconds = 0, 0, {}, 0.0
+        self._call("on_epoch_end", row)
+        return not self.interrupted
+
+    def _train_step(self, inputs: Tensor, target: Tensor) -> None:
+        output = self.model(inputs)
+        loss = self.loss(output, target)  # type: ignore[misc]
+        value = loss.item()
+        if not math.isfinite(value):
+            raise NonFiniteLossError(
+                f"the loss is {value} in epoch {self.epoch + 1}, batch {self.step + 1} of {self.steps_per_epoch}; "
+                "a smaller learning rate or clip_grad_norm may help"
+            )
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.clip_grad_norm is not None:
+            clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        self.optimizer.step()
+        self._step_scheduler("step", {})
+        count = len(inputs)
+        self._add({"loss": value, **self._measure(output, target)}, count)
+        self.seen += count
+        self.step += 1
+        self.global_step += 1
+
+    def _step_scheduler(self, interval: str, row: Logs) -> None:
+        if self.scheduler is None or self.scheduler_interval != interval:
+            return
+        if hasattr(self.scheduler, "patience"):  # ReduceLROnPlateau looks at a value
+            self.scheduler.step(row.get("val_loss", row.get("loss")))
+        else:
+            self.scheduler.step()
+
+    def _measure(self, output: Tensor, target: Tensor) -> Logs:
+        with no_grad():
+            return {name: float(metric(output, target)) for name, metric in self.metrics.items()}
+
+    def _add(self, values: Logs, count: int) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * count
+
+    def _means(self) -> Logs:
+        return {name: total / self.seen for name, total in self._sums.items()}
+
+    def _call(self, hook: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(self, *args)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Ctrl-C asks the loop to stop after the batch; a second one raises as usual."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = signal.getsignal(signal.SIGINT)
+
+        def ask(number: int, frame: Any) -> None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True
+
+        signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    # ---- evaluate, predict ----
+
+    def evaluate(self, loader: Iterable[Any]) -> Logs:
+        """The mean loss and metrics over all batches, in eval mode, without gradients."""
+        sums: Logs = {}
+        seen = 0
+        with self._evaluating():
+            for inputs, target in loader:
+                output = self.model(inputs)
+                values = self._measure(output, target)
+                if self.loss is not None:
+                    values = {"loss": self.loss(output, target).item(), **values}
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0.0) + value * len(inputs)
+                seen += len(inputs)
+        if seen == 0:
+            raise ValueError("evaluate: the loader gave no batches")
+        return {name: total / seen for name, total in sums.items()}
+
+    def predict(self, inputs: Tensor, batch_size: int = 512) -> Tensor:
+        """The model's output for each sample of a tensor, in eval mode, without gradients, in batches."""
+        if len(inputs) == 0:
+            raise ValueError(f"predict: no samples in a tensor of shape {inputs.shape}")
+        with self._evaluating():
+            parts = [self.model(inputs[i : i + batch_size]).array for i in range(0, len(inputs), batch_size)]
+        return wrap(np.concatenate(parts))
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.model.training
+        self.model.eval()
+        try:
+            with no_grad():
+                yield
+        finally:
+            self.model.train(training)
+
+    # ---- save, resume ----
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint: model, optimizer, schedule, callbacks, history, position in the data and random state.
+
+        The file is whole or not there: it is written beside its final name and renamed.
+        """
+        save_checkpoint(
+            path, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler, extra={"trainer": self._state()}
+        )
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "global_step": self.global_step,
+            "seen": self.seen,
+            "sums": self._sums,
+            "seconds": self._seconds,
+            "history": self.history.rows,
+            "callbacks": {type(c).__name__: c.state_dict() for c in self.callbacks},
+            "loader": None if self._loader is None else _as_json(self._loader.state_dict()),
+            "random": _as_text(random.get_rng_state()),
+        }
+
+    def resume(self, path: str | Path) -> None:
+        """Go on where a checkpoint was written, from inside an epoch too: fit() then does what is left, to the same bits.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, was not written by a Trainer, or belongs to another model.
+        """
+        extra = load_checkpoint(path, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler)
+        state = extra["trainer"]
+        self.epoch, self.step, self.global_step = state["epoch"], state["step"], state["global_step"]
+        self.seen, self._sums, self._seconds = state["seen"], dict(state["sums"]), state["seconds"]
+        self.history.rows = list(state["history"])
+        for callback in self.callbacks:
+            if type(callback).__name__ in state["callbacks"]:
+                callback.load_state_dict(state["callbacks"][type(callback).__name__])
+        self._loader_state = state["loader"]
+        if self._loader_state and "generator" in self._loader_state:
+            self._loader_state["generator"] = _as_state(self._loader_state["generator"])
+        random.set_rng_state(_as_state(state["random"]))
+
+
+def _as_text(state: Tensor) -> str:
+    """A generator's state, which is text in bytes."""
+    return bytes(state.array).decode()
+
+
+def _as_state(text: str) -> Tensor:
+    return Tensor(np.frombuffer(text.encode(), np.uint8).copy())
+
+
+def _as_json(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: _as_text(value) if isinstance(value, Tensor) else value for key, value in state.items()}
