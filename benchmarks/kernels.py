@@ -1,0 +1,60 @@
+"""Every operation of the table in tests/cases, on its benchmark inputs: C kernels against their NumPy twins."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastscratch as fs
+
+from .timing import in_turns
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from cases import CASES, Case  # noqa: E402
+
+
+def _forward_backward(case: Case, arrays: list[np.ndarray], backend: str) -> Any:
+    """A call of the operation, and of its gradient where it has one, on one backend."""
+    tensors = [fs.from_numpy(a.copy()) for a in arrays]
+    for tensor in tensors:
+        tensor.requires_grad = case.gradient and tensor.is_floating_point()
+
+    def call() -> None:
+        with fs.backend.use(backend):
+            result = case.call(*tensors)
+            if case.gradient:
+                output = result[0] if isinstance(result, (tuple, list)) else result
+                output.backward(fs.from_numpy(np.ones(output.shape, output.dtype)))
+                for tensor in tensors:
+                    tensor.grad = None
+
+    return call
+
+
+def run(threads: int, match: str = "") -> list[dict[str, Any]]:
+    """One row for each operation that has benchmark inputs and whose name holds `match`."""
+    fs.set_num_threads(threads)
+    rows = []
+    for case in CASES:
+        if not case.bench or match not in case.name:
+            continue
+        rng = np.random.default_rng(0)
+        arrays = [draw(rng) for draw in case.bench]
+        arrays = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
+        timing = in_turns({name: _forward_backward(case, arrays, name) for name in ("c", "numpy")})
+        rows.append(
+            {
+                "operation": case.name,
+                "inputs": " ".join("x".join(map(str, a.shape)) for a in arrays[:3]),
+                "threads": threads,
+                "c (us)": 1e6 * timing.middle("c"),
+                "numpy (us)": 1e6 * timing.middle("numpy"),
+                "c min": 1e6 * timing.best("c"),
+                "numpy min": 1e6 * timing.best("numpy"),
+                "ratio": timing.ratio("numpy", "c"),
+            }
+        )
+        print(f"{case.name}: {rows[-1]['ratio']:.1f}x", file=sys.stderr)
+    return rows
