@@ -12,23 +12,22 @@ from .timing import in_turns
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from cases import CASES, Case  # noqa: E402
+from cases import CASES, Case
 
 
-def _forward_backward(case: Case, arrays: list[np.ndarray], backend: str) -> Any:
-    """A call of the operation, and of its gradient where it has one, on one backend."""
+def _forward_backward(case: Case, arrays: list[np.ndarray]) -> Any:
+    """A call of the operation, and of its gradient where it has one."""
     tensors = [fs.from_numpy(a.copy()) for a in arrays]
     for tensor in tensors:
         tensor.requires_grad = case.gradient and tensor.is_floating_point()
 
     def call() -> None:
-        with fs.backend.use(backend):
-            result = case.call(*tensors)
-            if case.gradient:
-                output = result[0] if isinstance(result, (tuple, list)) else result
-                output.backward(fs.from_numpy(np.ones(output.shape, output.dtype)))
-                for tensor in tensors:
-                    tensor.grad = None
+        result = case.call(*tensors)
+        if case.gradient:
+            output = result[0] if isinstance(result, (tuple, list)) else result
+            output.backward(fs.from_numpy(np.ones(output.shape, output.dtype)))
+            for tensor in tensors:
+                tensor.grad = None
 
     return call
 
@@ -43,7 +42,8 @@ def run(threads: int, match: str = "") -> list[dict[str, Any]]:
         rng = np.random.default_rng(0)
         arrays = [draw(rng) for draw in case.bench]
         arrays = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
-        timing = in_turns({name: _forward_backward(case, arrays, name) for name in ("c", "numpy")})
+        call = _forward_backward(case, arrays)
+        timing = in_turns({"c": call, "numpy": call}, around=fs.backend.use)
         rows.append(
             {
                 "operation": case.name,

@@ -6,6 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -37,16 +38,29 @@ class Timing:
         return median(p / o for p, o in pairs)
 
 
-def in_turns(contestants: dict[str, Callable[[], Any]], *, rounds: int = 15, least: float = 0.01) -> Timing:
-    """Call each contestant in turn, many times; a sample lasts at least `least` seconds."""
-    counts = {name: _calls_for(call, least) for name, call in contestants.items()}
+def in_turns(
+    contestants: dict[str, Callable[[], Any]],
+    *,
+    around: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext(),
+    rounds: int = 15,
+    least: float = 0.01,
+) -> Timing:
+    """Call each contestant in turn, many times; a sample lasts at least `least` seconds.
+
+    around(name) is entered before each sample of a contestant, and left after it, off the clock.
+    """
+    counts = {}
+    for name, call in contestants.items():
+        with around(name):
+            counts[name] = _calls_for(call, least)
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, call in contestants.items():
-            start = time.perf_counter()
-            for _ in range(counts[name]):
-                call()
-            samples[name].append((time.perf_counter() - start) / counts[name])
+            with around(name):
+                start = time.perf_counter()
+                for _ in range(counts[name]):
+                    call()
+                samples[name].append((time.perf_counter() - start) / counts[name])
     return Timing(samples)
 
 
