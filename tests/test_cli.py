@@ -1,0 +1,163 @@
+"""The command line: what a new user does, and the mistakes a new user makes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from fastscratch import safetensors
+from fastscratch.cli import main
+
+QUICK = ["--data", "digits", "--samples", "400", "--validation", "100", "--epochs", "2"]
+
+
+def run_folder(root: Path) -> Path:
+    (folder,) = root.iterdir()
+    return folder
+
+
+def weights(folder: Path, name: str = "last") -> dict[str, np.ndarray]:
+    tensors, _ = safetensors.load(folder / "checkpoints" / f"{name}.safetensors")
+    return tensors
+
+
+def test_train_leaves_a_whole_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)]) == 0
+    folder = run_folder(tmp_path)
+    printed = capsys.readouterr()
+    assert "digits (400 training, 100 validation" in printed.out
+    assert "confusion" in printed.out
+    assert "test " in printed.out
+    assert str(folder) in printed.out
+    assert "epoch 2/2" in printed.err
+    names = {"checkpoints", "config.json", "confusion.svg", "curves.svg", "environment.json"}
+    assert {p.name for p in folder.iterdir()} == names | {"metrics.jsonl", "results.json"}
+    results = json.loads((folder / "results.json").read_text())
+    assert results["test"]["accuracy"] > 0.3
+    assert np.sum(results["confusion"]) == results["samples"]
+    right = np.trace(results["confusion"]) / results["samples"]
+    assert right == pytest.approx(results["test"]["accuracy"], abs=1e-6)
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
+    for picture in ("curves.svg", "confusion.svg"):
+        ElementTree.parse(folder / picture)
+
+
+def test_evaluate_repeats_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)])
+    first = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test ")]
+    assert main(["evaluate", str(run_folder(tmp_path))]) == 0
+    again = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test ")]
+    assert first == again
+
+
+@pytest.mark.parametrize("model", ["cnn", "cnn1d", "autoencoder"])
+def test_every_model_trains(tmp_path: Path, model: str) -> None:
+    quick = ["--data", "digits", "--samples", "64", "--validation", "32", "--epochs", "1", "--batch-size", "32"]
+    assert main(["train", "--model", model, *quick, "--runs", str(tmp_path)]) == 0
+    picture = "reconstructions.png" if model == "autoencoder" else "confusion.svg"
+    assert (run_folder(tmp_path) / picture).stat().st_size > 500
+
+
+def test_interrupted_and_resumed_is_as_never_stopped(tmp_path: Path) -> None:
+    """A real Ctrl-C, sent to a real process."""
+    options = ["--model", "mlp", "--data", "digits", "--samples", "3000", "--validation", "100", "--epochs", "6"]
+    main(["train", *options, "--runs", str(tmp_path / "a")])
+    command = [sys.executable, "-m", "fastscratch", "train", *options, "--runs", str(tmp_path / "b")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    metrics = None
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        metrics = next((tmp_path / "b").glob("*/metrics.jsonl"), None)
+        if metrics and metrics.read_text().count("\n") >= 1:
+            break
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    if process.returncode == 0:
+        pytest.skip("the training was over before it could be interrupted")
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    folder = run_folder(tmp_path / "b")
+    assert f"fastscratch resume {folder}" in out
+    assert main(["resume", str(folder)]) == 0
+    expected, got = weights(run_folder(tmp_path / "a")), weights(folder)
+    assert list(got) == list(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(got[name], array, err_msg=name)
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--data", "mnits", "--no-download"], "did you mean 'mnist'"),
+        (["train", "--data", "./nowhere"], "there is no folder nowhere"),
+        (["train", "--lr", "-1"], "--lr must be positive, got -1"),
+        (["train", "--data", "moons", "--validation", "10"], "the networks take 28x28 images"),
+        (
+            ["train", "--data", "digits", "--samples", "5", "--validation", "5000", "--epochs", "0"],
+            "must be at least 1",
+        ),
+        (["evaluate", "nowhere"], "nowhere is not a run folder"),
+        (["resume", "nowhere"], "nowhere is not a run folder"),
+        (["train", "--model", "vgg"], "invalid choice: 'vgg'"),
+    ],
+)
+def test_mistakes_get_one_clear_line(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(arguments)
+    except SystemExit as stop:  # argparse's own
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == 2
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_damaged_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)])
+    folder = run_folder(tmp_path)
+    best = folder / "checkpoints" / "best.safetensors"
+    best.write_bytes(best.read_bytes()[:-7])
+    capsys.readouterr()
+    assert main(["evaluate", str(folder)]) == 2
+    assert str(best) in capsys.readouterr().err
+    (folder / "config.json").write_text("{")
+    assert main(["evaluate", str(folder)]) == 2
+    assert "config.json is not the configuration of a run" in capsys.readouterr().err
+
+
+def test_without_data_the_embedded_digits_are_used_and_named(tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "FASTSCRATCH_DATA"}
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    options = ["--model", "mlp", "--no-download", "--samples", "200", "--validation", "50", "--epochs", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "fastscratch", "train", *options],
+        cwd=tmp_path, env={**environment, "HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("data ")]
+    assert "digits (200 training" in line
+    assert "mnist" in line  # why
+    assert run_folder(tmp_path / "runs").is_dir()
+
+
+def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert "threads" in printed
+    assert "backends" in printed
