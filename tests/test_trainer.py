@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastscratch.metrics import accuracy
 
 import fastscratch as fs
 from fastscratch import nn
 from fastscratch.data import DataLoader, TensorDataset
+from fastscratch.metrics import accuracy
 from fastscratch.nn import functional as F
 from fastscratch.train import (
     Callback,

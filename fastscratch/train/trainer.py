@@ -137,6 +137,8 @@ class Trainer:
         if self._loader_state is not None:
             loader.load_state_dict(self._loader_state)
             self._loader_state = None
+            if self.step == 0 and self.epoch > 0:
+                next(iter(loader), None)  # the checkpoint was written after the epoch's last batch: let it end
         self.should_stop = self.interrupted = self.failed = False
         with self._interruptible():
             self._call("on_fit_begin")
@@ -300,8 +302,8 @@ class Trainer:
             "seconds": self._seconds,
             "history": self.history.rows,
             "callbacks": {type(c).__name__: c.state_dict() for c in self.callbacks},
-            "loader": None if self._loader is None else _as_json(self._loader.state_dict()),
-            "random": _as_text(random.get_rng_state()),
+            "loader": None if self._loader is None else self._loader.state_dict(),
+            "random": random.get_rng_state(),
         }
 
     def resume(self, path: str | Path) -> None:
@@ -321,19 +323,4 @@ class Trainer:
             if type(callback).__name__ in state["callbacks"]:
                 callback.load_state_dict(state["callbacks"][type(callback).__name__])
         self._loader_state = state["loader"]
-        if self._loader_state and "generator" in self._loader_state:
-            self._loader_state["generator"] = _as_state(self._loader_state["generator"])
-        random.set_rng_state(_as_state(state["random"]))
-
-
-def _as_text(state: Tensor) -> str:
-    """A generator's state, which is text in bytes."""
-    return bytes(state.array).decode()
-
-
-def _as_state(text: str) -> Tensor:
-    return Tensor(np.frombuffer(text.encode(), np.uint8).copy())
-
-
-def _as_json(state: dict[str, Any]) -> dict[str, Any]:
-    return {key: _as_text(value) if isinstance(value, Tensor) else value for key, value in state.items()}
+        random.set_rng_state(state["random"])

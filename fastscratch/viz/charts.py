@@ -1,7 +1,7 @@
 """Charts as SVG: the curves of a training and a confusion matrix. Text in, text out; nothing but NumPy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -40,7 +40,7 @@ def _text(x: float, y: float, text: str, *, size: int = 12, anchor: str = "middl
     )
 
 
-def _panel(origin: float, title: str, series: dict[str, Sequence[float]], epochs: Sequence[float]) -> list[str]:
+def _panel(origin: float, title: str, series: Mapping[str, Sequence[float]], epochs: Sequence[float]) -> list[str]:
     """One set of axes with a line for each series."""
     values = [v for line in series.values() for v in line if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(values), max(values)
@@ -74,7 +74,7 @@ def _panel(origin: float, title: str, series: dict[str, Sequence[float]], epochs
     return out
 
 
-def curves_svg(rows: Sequence[dict[str, float]], names: Sequence[str]) -> str:
+def curves_svg(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> str:
     """The columns `names` of a history over the epochs, each with its val_ column, a panel for each.
 
     Raises ValueError if there are no rows.
