@@ -63,12 +63,11 @@ class ProgressBar(Callback):
         done = trainer.step / trainer.steps_per_epoch
         total = trainer.steps_per_epoch * trainer.epochs
         pace = (now - self.fit_start) / max(1, trainer.global_step - self.steps_at_start)
-        drawing = bar(done, 20) if self.unicode else ("#" * round(20 * done)).ljust(20)
-        text = (
-            f"epoch {trainer.epoch + 1}/{trainer.epochs} |{drawing}| {_numbers(logs)}  "
-            f"{self._rate(trainer, now):,.0f} images/s  {clock(pace * (total - trainer.global_step))} left"
-        )
-        self._draw(text)
+        head = f"epoch {trainer.epoch + 1}/{trainer.epochs} "
+        left = clock(pace * (total - trainer.global_step))
+        tail = f" {_numbers(logs)}  {self._rate(trainer, now):,.0f} images/s  {left} left"
+        room = max(4, min(30, self._columns() - len(head) - len(tail) - 2))
+        self._draw(f"{head}|{self._bar(done, room)}|{tail}")
 
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         seconds = logs.get("seconds", time.perf_counter() - self.start)
@@ -82,9 +81,15 @@ class ProgressBar(Callback):
     def _rate(self, trainer: Trainer, now: float) -> float:
         return (trainer.seen - self.seen_at_start) / max(now - self.start, 1e-9)
 
+    def _bar(self, fraction: float, width: int) -> str:
+        return bar(fraction, width) if self.unicode else ("#" * round(width * fraction)).ljust(width)
+
+    def _columns(self) -> int:
+        return shutil.get_terminal_size().columns - 1
+
     def _draw(self, text: str) -> None:
         if self.live:
-            width = shutil.get_terminal_size().columns - 1
+            width = self._columns()
             self.stream.write("\r" + text[:width].ljust(width) + ("\r" if not text else ""))
             self.stream.flush()
 

@@ -137,8 +137,6 @@ class Trainer:
         if self._loader_state is not None:
             loader.load_state_dict(self._loader_state)
             self._loader_state = None
-            if self.step == 0 and self.epoch > 0:
-                next(iter(loader), None)  # the checkpoint was written after the epoch's last batch: let it end
         self.should_stop = self.interrupted = self.failed = False
         with self._interruptible():
             self._call("on_fit_begin")

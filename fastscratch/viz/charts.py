@@ -55,7 +55,7 @@ def _panel(origin: float, title: str, series: Mapping[str, Sequence[float]], epo
     def to_y(value: float) -> float:
         return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _BOTTOM - _TOP)
 
-    out = [_text((left + right) / 2, 20, title, size=14)]
+    out = [_text(left, 20, title, size=14, anchor="start")]
     for tick in ticks(low, high):
         y = to_y(tick)
         out.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
@@ -70,7 +70,7 @@ def _panel(origin: float, title: str, series: Mapping[str, Sequence[float]], epo
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in known]
-        out.append(_text(right - 4, _TOP + 4 + 15 * i, name, anchor="end", colour=colour))
+        out.append(_text(right - 80 * (len(series) - 1 - i), 20, name, anchor="end", colour=colour))
     return out
 
 
