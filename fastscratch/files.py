@@ -6,7 +6,6 @@ Every file the package writes goes through :func:`atomic_write`, every file it r
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -114,7 +113,7 @@ def atomic_write(path: StrPath, mode: Literal["wb", "w"] = "wb") -> Iterator[IO[
         raise ValueError(f"mode must be 'wb' or 'w', got {mode!r}")
     target = Path(os.path.realpath(path))
     permissions = _permissions_of(target)
-    temporary = target.parent / f".fastscratch-{secrets.token_hex(6)}.tmp"
+    temporary = target.parent / f".fastscratch-{os.urandom(6).hex()}.tmp"
     text: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
     try:
         with open(temporary, mode.replace("w", "x"), **text) as file:

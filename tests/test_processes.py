@@ -173,7 +173,7 @@ def test_cgroup_quota(tmp_path, files: dict[str, str], line: str, expected: floa
         (root / name).write_text(text)
     proc = tmp_path / "self"
     proc.write_text(line + "\n")
-    assert threads._cgroup_quota(root, proc) == expected
+    assert threads._cgroup_quota(str(root), str(proc)) == expected
 
 
 @needs_extension

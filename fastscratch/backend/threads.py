@@ -1,47 +1,53 @@
 """How many threads to use by default: what this process may really have."""
 
+import math
 import os
-from pathlib import Path
+from collections.abc import Callable
 
 
-def _cgroup_quota(root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc/self/cgroup")) -> float:
+def _cgroup_quota(root: str = "/sys/fs/cgroup", proc: str = "/proc/self/cgroup") -> float:
     """Processors granted by the control group (v2, then v1); inf where there is no limit."""
     best = float("inf")
-    try:
-        lines = proc.read_text().splitlines()
-    except OSError:
-        return best
-    for line in lines:
+    for line in _read(proc).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             best = min(best, _walk(root, path, _quota_v2))
         elif "cpu" in controllers.split(","):
-            best = min(best, _walk(root / "cpu", path, _quota_v1))
+            best = min(best, _walk(os.path.join(root, "cpu"), path, _quota_v1))
     return best
 
 
-def _walk(root: Path, path: str, read) -> float:  # type: ignore[no-untyped-def]
+def _walk(root: str, path: str, quota: Callable[[str], float]) -> float:
     """The tightest limit from a group up to the root."""
-    folder = root / path.lstrip("/")
-    folders = [folder, *[parent for parent in folder.parents if parent.is_relative_to(root)]]
-    return min(read(each) for each in folders)
+    parts = [part for part in path.split("/") if part]
+    folders = [os.path.join(root, *parts[:depth]) for depth in range(len(parts) + 1)]
+    return min(quota(folder) for folder in folders)
 
 
-def _quota_v2(folder: Path) -> float:
+def _quota_v2(folder: str) -> float:
     try:
-        quota, period = (folder / "cpu.max").read_text().split()
+        quota, period = _read(os.path.join(folder, "cpu.max")).split()
         return float("inf") if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
+    except (ValueError, ZeroDivisionError):
         return float("inf")
 
 
-def _quota_v1(folder: Path) -> float:
+def _quota_v1(folder: str) -> float:
     try:
-        quota = int((folder / "cpu.cfs_quota_us").read_text())
-        period = int((folder / "cpu.cfs_period_us").read_text())
+        quota = int(_read(os.path.join(folder, "cpu.cfs_quota_us")))
+        period = int(_read(os.path.join(folder, "cpu.cfs_period_us")))
         return float("inf") if quota <= 0 else quota / period
-    except (OSError, ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError):
         return float("inf")
+
+
+def _read(path: str) -> str:
+    """What a file says; nothing if it is not there."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def default_num_threads() -> int:
@@ -58,4 +64,5 @@ def default_num_threads() -> int:
         usable = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
         usable = os.cpu_count() or 1
-    return max(1, min(usable, int(_cgroup_quota() + 0.999)) if _cgroup_quota() < usable else usable)
+    quota = _cgroup_quota()
+    return max(1, math.ceil(quota)) if quota < usable else usable
