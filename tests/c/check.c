@@ -21,13 +21,17 @@ static char case_name[256];
 static int failures, quiet;
 static uint64_t digest, random_state;
 
-/* What csrc/alloc.c is compiled to call in place of malloc. */
 static atomic_int starve_from = -1, requests;
-void *check_malloc(size_t bytes);
-void *check_malloc(size_t bytes) {
+
+static int refused(void) {
     const int from = atomic_load(&starve_from);
-    return from >= 0 && atomic_fetch_add(&requests, 1) >= from ? NULL : malloc(bytes);
+    return from >= 0 && atomic_fetch_add(&requests, 1) >= from;
 }
+
+/* What csrc/alloc.c is compiled to call in place of malloc, and the kernels in place of fs_alloc and fs_free. */
+void *check_malloc(size_t bytes) { return refused() ? NULL : malloc(bytes); }
+void *check_alloc(size_t bytes) { return refused() ? NULL : guard_take(bytes); }
+void check_free(void *p) { guard_give(p); }
 
 void check_starve(int from) { atomic_store(&starve_from, from); }
 
@@ -96,7 +100,9 @@ int check_run(const struct test *t, const struct setting *where) {
     atomic_store(&requests, 0);
     t->run();
     guard_release();
-    if (fs_memory_stats().used != used) FAIL("%td bytes not given back", (ptrdiff_t)(fs_memory_stats().used - used));
+    const size_t kept = guard_taken() + fs_memory_stats().used - used;
+    if (kept != 0) FAIL("%td bytes not given back", (ptrdiff_t)kept);
+    guard_forget();
     return failures == 0;
 }
 
@@ -105,6 +111,7 @@ static const char *signal_name(int number) {
         case SIGSEGV: return "SIGSEGV";
         case SIGBUS: return "SIGBUS";
         case SIGILL: return "SIGILL";
+        case SIGABRT: return "SIGABRT";
         default: return "SIGFPE";
     }
 }
@@ -114,7 +121,11 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     char where[512], what[256], text[1024];
     (void)context;
     describe(where, sizeof where);
-    if (!guard_describe(info->si_addr, what, sizeof what)) snprintf(what, sizeof what, "at address %p", info->si_addr);
+    if (number == SIGABRT) {
+        snprintf(what, sizeof what, "the program gave up");
+    } else if (!guard_describe(info->si_addr, what, sizeof what)) {
+        snprintf(what, sizeof what, "at address %p", info->si_addr);
+    }
     const char *format = "FAILED %s\n       %s, %s\nstopped by a signal, 1 failed\n";
     const int n = snprintf(text, sizeof text, format, where, signal_name(number), what);
     if (n > 0 && write(STDOUT_FILENO, text, (size_t)n) != n) _exit(CRASHED + 1);
@@ -122,7 +133,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 }
 
 void check_catch_signals(void) {
-    const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+    const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_signal;

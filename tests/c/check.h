@@ -21,14 +21,18 @@ struct setting {
 #define CHECK_PRINTF(at)
 #endif
 
-/* Runs one test and says whether it passed: nothing it expected failed, and it left no memory of the allocator behind.
- */
+/* Runs one test and says whether it passed: nothing it expected failed, and all memory was given back. */
 int check_run(const struct test *t, const struct setting *where);
 uint64_t check_digest(void); /* of every value that the last test compared */
 void check_fails_quietly(int quiet);
 void check_catch_signals(void);
 
-/* Starved: in each case, the allocator's requests to the system fail from this one on (0: the first); -1: none does. */
+/* Memory as the sources under test get it: the allocator from the system, the kernels from the allocator. */
+void *check_malloc(size_t bytes);
+void *check_alloc(size_t bytes);
+void check_free(void *p);
+
+/* In each case, such requests are refused from this one on (0: the first); -1: none is. */
 void check_starve(int from);
 
 /* The next case of the running test: its name for messages. Gives back the buffers of the case before. */

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "fastscratch.h"
+#include "guard.h"
 #include "simd/kernels.h"
 
 #include <setjmp.h>
@@ -70,7 +71,7 @@ static void run_through(const struct test *t) {
     static const struct setting where = {"coverage", "", "", 1};
     static const struct test *running; /* a local would not outlive the jump */
     running = t;
-    (void)setjmp(again);
+    if (setjmp(again)) guard_forget();
     check_run(running, &where);
 }
 

@@ -71,10 +71,7 @@ static void run_threads(const struct test *tests, struct setting where) {
 
 /* Out of memory: a kernel says so, whichever of its requests fails, and gives back what it had. */
 static void run_starved(const struct test *tests, struct setting where) {
-    const size_t cap = fs_memory_stats().cap;
     fs_set_num_threads(where.threads = 1);
-    fs_set_cache_cap(0);
-    fs_empty_cache();
     for (const struct test *t = tests; t->name; t++) {
         for (int from = 0; from < STARVED_RUNS; from++) {
             check_starve(from);
@@ -82,7 +79,6 @@ static void run_starved(const struct test *tests, struct setting where) {
         }
     }
     check_starve(-1);
-    fs_set_cache_cap(cap);
 }
 
 static void run_family(int f) {

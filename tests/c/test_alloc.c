@@ -195,11 +195,11 @@ static void fork_while_allocating(void) {
     pthread_t worker;
     atomic_store(&stop, 0);
     if (pthread_create(&worker, NULL, churn, NULL)) exit(2);
-    for (int i = 0; i < 40; i++) {
-        int status = -1;
+    int status = 0;
+    for (int i = 0; i < 40 && status == 0; i++) {
         const pid_t child = fork();
         if (child == 0) {
-            alarm(20);
+            alarm(5);
             void *p = fs_alloc(3000), *q = fs_alloc(100000);
             if (!p || !q) _exit(1);
             fs_free(p);

@@ -20,28 +20,36 @@ enum fault {
     WRITES_PAST,
     WRITES_BEFORE,
     WRITES_INPUT,
+    OVERRUNS_WORKSPACE,
+    USES_UNWRITTEN,
+    LEAKS,
     WRONG_VALUE,
-    SKIPS_ONE,
-    LEAKS
+    SKIPS_ONE
 };
 static enum fault fault;
 
 static int double_all(volatile float *y, volatile float *x, ptrdiff_t n) {
+    volatile float *room = check_alloc((size_t)n * sizeof(float));
+    if (!room) return FS_ENOMEM;
     for (ptrdiff_t i = 0; i < n; i++) {
-        if (fault != SKIPS_ONE || i != n / 2) y[i] = 2 * x[i];
+        if (fault != USES_UNWRITTEN || i != n / 2) room[i] = 2 * x[i];
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        if (fault != SKIPS_ONE || i != n / 2) y[i] = room[i];
     }
     if (fault == READS_PAST) y[0] = 2 * x[0] + 0 * x[n];
     if (fault == READS_BEFORE) y[0] = 2 * x[0] + 0 * x[-1];
     if (fault == WRITES_PAST) y[n] = 0;
     if (fault == WRITES_BEFORE) y[-1] = 0;
     if (fault == WRITES_INPUT) x[n / 2] = 0;
+    if (fault == OVERRUNS_WORKSPACE) room[n] = 0;
     if (fault == WRONG_VALUE) y[n / 2] *= 1 + 4 * (float)EPS;
-    if (fault == LEAKS) return fs_alloc(100) == NULL;
+    if (fault != LEAKS) check_free((void *)room);
     return FS_OK;
 }
 
 static void double_all_once(void) {
-    const ptrdiff_t n = 37;
+    const ptrdiff_t n = 38; /* even: workspace is aligned to two floats */
     CASE("n=%td", n);
     float *x = input("x", n), *y = output("y", n);
     RUN(double_all(y, x, n));
@@ -83,15 +91,18 @@ static void expect_caught(enum fault f, enum guard_side side, int status, const 
 
 static void faults(void) {
     expect_caught(NO_FAULT, GUARD_END, 0, "");
-    expect_caught(READS_PAST, GUARD_END, 3, "double_all: n=37\n       SIGSEGV, 0 bytes past the end of \"x\"");
+    expect_caught(READS_PAST, GUARD_END, 3, "double_all: n=38\n       SIGSEGV, 0 bytes past the end of \"x\"");
     expect_caught(READS_BEFORE, GUARD_BEGIN, 3, "SIGSEGV, 4 bytes before the start of \"x\"");
     expect_caught(WRITES_PAST, GUARD_END, 3, "SIGSEGV, 0 bytes past the end of \"y\"");
     expect_caught(WRITES_PAST, GUARD_BEGIN, 1, "written past the end of \"y\"");
     expect_caught(WRITES_BEFORE, GUARD_BEGIN, 3, "SIGSEGV, 4 bytes before the start of \"y\"");
     expect_caught(WRITES_BEFORE, GUARD_END, 1, "written before the start of \"y\"");
     expect_caught(WRITES_INPUT, GUARD_END, 3, "SIGSEGV, written to \"x\", an input");
-    expect_caught(WRONG_VALUE, GUARD_END, 1, "y[18] is ");
-    expect_caught(SKIPS_ONE, GUARD_END, 1, "y[18] was not written");
+    expect_caught(OVERRUNS_WORKSPACE, GUARD_END, 3, "SIGSEGV, 0 bytes past the end of \"workspace\"");
+    expect_caught(OVERRUNS_WORKSPACE, GUARD_BEGIN, 1, "written past the end of \"workspace\"");
+    expect_caught(USES_UNWRITTEN, GUARD_END, 1, "y[19] is ");
+    expect_caught(WRONG_VALUE, GUARD_END, 1, "y[19] is ");
+    expect_caught(SKIPS_ONE, GUARD_END, 1, "y[19] was not written");
     expect_caught(LEAKS, GUARD_END, 1, "bytes not given back");
 }
 

@@ -160,14 +160,14 @@ static void inside_anothers_region(void) {
 /* After a team has worked in the parent, the child works alone; a hang is ended by its alarm. */
 static void forked_child_is_serial(void) {
     fs_set_num_threads(2);
-    for (int i = 0; i < 5; i++) {
+    int status = 0;
+    for (int i = 0; i < 5 && status == 0; i++) {
         record r = {0};
-        int status = -1;
         fs_parallel_for(20, note, &r);
         const pid_t child = fork();
         if (child == 0) {
             record mine = {0};
-            alarm(20);
+            alarm(5);
             fs_parallel_for(20, note, &mine);
             _exit(!(fs_get_num_threads() == 1 && each_once(&mine, 20) && distinct_threads(&mine, 20) == 1));
         }
@@ -188,7 +188,7 @@ static void fork_while_busy(void) {
     const pid_t child = fork();
     if (child == 0) {
         record mine = {0};
-        alarm(20);
+        alarm(5);
         fs_parallel_for(20, note, &mine);
         _exit(!each_once(&mine, 20));
     }
