@@ -55,7 +55,7 @@ def instruction_sets(msvc: bool) -> dict[str, list[str]]:
 def base_flags(msvc: bool) -> list[str]:
     if msvc:
         return ["/O2", "/std:c11", "/experimental:c11atomics", "/W3"]
-    flags = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
+    flags = ["-std=c11", "-O3", "-pthread", "-Wall", "-Wextra", "-fvisibility=hidden"]
     flags += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
     if flag("WERROR"):
         flags += ["-Werror"]
@@ -89,7 +89,7 @@ class BuildKernels(build_ext):
         ext.include_dirs = [str(CSRC), __import__("numpy").get_include()]
         # Cython's own code is not ours to keep free of warnings.
         ext.extra_compile_args = [f for f in flags + openmp if f not in ("-Wextra", "-Werror")]
-        ext.extra_link_args = [] if msvc else list(openmp)
+        ext.extra_link_args = [] if msvc else ["-pthread", *openmp]
         if flag("SANITIZE"):
             ext.extra_link_args += ["-fsanitize=address,undefined"]
         super().build_extension(ext)

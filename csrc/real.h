@@ -24,6 +24,14 @@
 #define FS_UNUSED __attribute__((unused))
 /* GCC 12 hoists the broadcasts of a whole tile out of the loop and spills them; a barrier per row keeps them home. */
 #define FS_BARRIER() __asm__ volatile("" ::: "memory")
+/* Tells the processor that this is a loop that waits. */
+#if defined(__x86_64__) || defined(__i386__)
+#define FS_PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define FS_PAUSE() __asm__ volatile("yield")
+#else
+#define FS_PAUSE() ((void)0)
+#endif
 #define FS_PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define FS_UNROLL FS_PRAGMA(clang loop unroll(full))
@@ -35,6 +43,7 @@
 #define FS_UNUSED
 #define FS_BARRIER() ((void)0)
 #define FS_UNROLL
+#define FS_PAUSE() ((void)0)
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)
