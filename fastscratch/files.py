@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
-from pathlib import Path
 from typing import IO, Any, Literal
 
 StrPath = str | os.PathLike[str]
@@ -103,6 +102,7 @@ def atomic_write(path: StrPath, mode: Literal["wb", "w"] = "wb") -> Iterator[IO[
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic_write(Path(folder) / "notes.txt", "w") as file:
     ...         _ = file.write("whole")
@@ -111,9 +111,9 @@ def atomic_write(path: StrPath, mode: Literal["wb", "w"] = "wb") -> Iterator[IO[
     """
     if mode not in ("wb", "w"):
         raise ValueError(f"mode must be 'wb' or 'w', got {mode!r}")
-    target = Path(os.path.realpath(path))
+    target = os.path.realpath(os.fspath(path))
     permissions = _permissions_of(target)
-    temporary = target.parent / f".fastscratch-{os.urandom(6).hex()}.tmp"
+    temporary = os.path.join(os.path.dirname(target), f".fastscratch-{os.urandom(6).hex()}.tmp")
     text: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
     try:
         with open(temporary, mode.replace("w", "x"), **text) as file:
@@ -137,7 +137,7 @@ def rename(source: StrPath, target: StrPath) -> None:
     if os.name == "nt":  # Windows cannot open a folder
         return
     with suppress(OSError):  # nor can some network file systems sync one
-        descriptor = os.open(Path(target).parent, os.O_RDONLY)
+        descriptor = os.open(os.path.dirname(target) or os.curdir, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
@@ -150,22 +150,22 @@ def name_disk_fault(error: OSError, path: StrPath) -> None:
         error.filename = os.fspath(path)
 
 
-def _permissions_of(target: Path) -> int | None:
+def _permissions_of(target: str) -> int | None:
     """The mode bits of the file to be replaced; None if there is none."""
     try:
         mode = os.stat(target).st_mode
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
     if not stat.S_ISREG(mode):  # renaming over /dev/null would replace the device
-        raise OSError(errno.EINVAL, "not a regular file", str(target))
+        raise OSError(errno.EINVAL, "not a regular file", target)
     return stat.S_IMODE(mode)
 
 
-def _name_target(error: OSError, temporary: Path, path: StrPath) -> None:
+def _name_target(error: OSError, temporary: str, path: StrPath) -> None:
     """Let an error about the temporary file, or of the disk, name the user's file."""
     name_disk_fault(error, path)
-    if error.filename == str(temporary):
+    if error.filename == temporary:
         error.filename = os.fspath(path)
         del error.filename2  # None would be shown
