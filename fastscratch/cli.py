@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__, backend
 from .data.registry import DatasetNotFoundError
@@ -31,12 +33,28 @@ class UserError(Exception):
     """A mistake of the caller's: one line, exit code 2."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one line, and not with all the options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line; returns the exit code: 0, 2 for a mistake of the caller's, 130 after Ctrl-C."""
+    """Run a command line; returns the exit code.
+
+    0, 1 if nobody reads the output any longer, 2 for a mistake of the caller's, 130 after Ctrl-C.
+    """
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        return arguments.run(arguments)
+        code = arguments.run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk or a closed pipe is still answered
+        return code
+    except BrokenPipeError:  # `fastscratch info | head -1` is no mistake
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("fastscratch: interrupted", file=sys.stderr)
         return 130
@@ -48,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fastscratch",
         description="Train and use small networks on a CPU, fast.",
         epilog=_EXAMPLES,
@@ -90,7 +108,12 @@ def _add_train(commands: Any) -> None:
     add("--validation", type=_positive, default=5000, help="samples held out of the training set (default: 5000)")
     add("--patience", type=_positive, help="stop after so many epochs without improvement")
     add("--samples", type=_positive, help="use only so many training samples")
-    add("--seed", type=int, default=0, help="of the initial weights, the order of the data, dropout (default: 0)")
+    add(
+        "--seed",
+        type=_not_negative,
+        default=0,
+        help="of the initial weights, the order of the data, dropout (default: 0)",
+    )
     add("--threads", type=_positive, help="threads to use; results do not depend on it")
     add("--runs", default="runs", metavar="FOLDER", help="where run folders go (default: runs)")
     add("--no-download", action="store_true", help="never ask the network for data")
@@ -98,9 +121,21 @@ def _add_train(commands: Any) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return _whole(text, 1)
+
+
+def _not_negative(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    """A whole number that is large enough."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
     return value
 
 
@@ -108,7 +143,7 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
     """The model's recipe, with what the command line says in its place."""
     names = ("epochs", "batch_size", "lr", "optimizer", "schedule", "weight_decay")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    if given.get("lr", 1.0) <= 0:
+    if not 0 < given.get("lr", 1.0) < math.inf:
         raise UserError(f"--lr must be positive, got {given['lr']:g}")
     return replace(RECIPES[arguments.model], **given)
 
@@ -129,9 +164,7 @@ def _train(arguments: argparse.Namespace) -> int:
     print(f"data       {session.data_line()}")
     print(f"model      {settings.recipe.model}, {session.parameter_count():,} parameters")
     print(f"computing  {_computing()}")
-    folder = runs.new_run(arguments.runs, settings.recipe.model)
-    runs.write_json(folder / "config.json", {**asdict(settings), "version": __version__})
-    runs.write_json(folder / "environment.json", runs.environment())
+    folder = runs.start_run(arguments.runs, settings.recipe.model, {**asdict(settings), "version": __version__})
     return _fit_and_report(session, folder)
 
 
@@ -199,7 +232,9 @@ def _settings_of(folder: Path) -> Settings:
     try:
         known = json.loads(path.read_text())
         known.pop("version", None)
-        return Settings(**{**known, "recipe": Recipe(**known["recipe"])})
+        settings = Settings(**{**known, "recipe": Recipe(**known["recipe"])})
+        settings.recipe.check()
+        return settings
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is not the configuration of a run: {error}") from None
 

@@ -1,5 +1,6 @@
 """The command line: what a new user does, and the mistakes a new user makes."""
 
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ import pytest
 
 from fastscratch import safetensors
 from fastscratch.cli import main
+from fastscratch.models import MODELS
+from fastscratch.train import save_checkpoint
 
 QUICK = ["--data", "digits", "--samples", "400", "--validation", "100", "--epochs", "2"]
 
@@ -108,6 +111,11 @@ def test_interrupted_and_resumed_is_as_never_stopped(tmp_path: Path) -> None:
         (["evaluate", "nowhere"], "nowhere is not a run folder"),
         (["resume", "nowhere"], "nowhere is not a run folder"),
         (["train", "--model", "vgg"], "invalid choice: 'vgg'"),
+        (["train", "--epochs", "two"], "--epochs: must be a whole number, got 'two'"),
+        (["train", "--seed", "-1"], "--seed: must be at least 0, got -1"),
+        (["train", "--lr", "nan"], "--lr must be positive, got nan"),
+        (["train", "--model", "mlp", *QUICK, "--runs", "a-file"], "Not a directory: 'a-file"),
+        (["train", "--model", "mlp", *QUICK, "--lr", "1e38"], "the loss is nan in epoch 1, batch 3 of 7"),
     ],
 )
 def test_mistakes_get_one_clear_line(
@@ -118,6 +126,7 @@ def test_mistakes_get_one_clear_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("a-file").touch()
     try:
         code = main(arguments)
     except SystemExit as stop:  # argparse's own
@@ -125,7 +134,8 @@ def test_mistakes_get_one_clear_line(
     error = capsys.readouterr().err
     assert code == 2
     assert message in error
-    assert "Traceback" not in error
+    assert len(error.splitlines()) == 1
+    assert not list(tmp_path.glob("runs/*")) or "1e38" in arguments  # where the training had begun
 
 
 def test_damaged_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,6 +149,51 @@ def test_damaged_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (folder / "config.json").write_text("{")
     assert main(["evaluate", str(folder)]) == 2
     assert "config.json is not the configuration of a run" in capsys.readouterr().err
+
+
+def test_run_of_another_version_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)])
+    folder = run_folder(tmp_path)
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace('"sgd"', '"lion"'))
+    capsys.readouterr()
+    assert main(["resume", str(folder)]) == 2
+    assert "unknown optimizer 'lion': known are sgd, rmsprop" in capsys.readouterr().err
+    (folder / "config.json").write_text(config)
+    best = folder / "checkpoints" / "best.safetensors"
+    save_checkpoint(best, model=MODELS["mlp"]())
+    assert main(["evaluate", str(folder)]) == 2
+    assert f"{best}: was not written by a Trainer" in capsys.readouterr().err
+
+
+def test_nothing_is_left_of_a_run_that_cannot_be_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_reader_who_leaves_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "fastscratch", "info"], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
+def test_closed_streams(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fastscratch", "train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)]
+    subprocess.run(["sh", "-c", '"$@" >&- 2>&-', "sh", *command], check=True, timeout=120)
+    assert (run_folder(tmp_path) / "results.json").is_file()
 
 
 def test_without_data_the_embedded_digits_are_used_and_named(tmp_path: Path) -> None:

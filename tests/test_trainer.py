@@ -192,6 +192,19 @@ def test_non_finite_loss_names_the_batch_and_keeps_the_checkpoint(tmp_path: Path
     assert all(np.isfinite(w).all() for w in weights(fresh))
 
 
+def test_non_finite_validation_loss_is_named_and_not_saved(tmp_path: Path) -> None:
+    trainer, loader = make(ModelCheckpoint(tmp_path, monitor="val_accuracy"))
+
+    def poison() -> None:
+        with fs.no_grad():
+            trainer.model[0].weight.mul_(math.nan)
+
+    trainer.callbacks.insert(0, At(8, poison))  # the last batch of the first epoch
+    with pytest.raises(NonFiniteLossError, match="the validation loss is nan after epoch 1"):
+        trainer.fit(loader, loader, epochs=3)
+    assert not list(tmp_path.iterdir())
+
+
 def test_full_disk_leaves_the_older_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer, loader = make(ModelCheckpoint(tmp_path, monitor="loss"))
     trainer.fit(loader, epochs=1)
@@ -257,6 +270,19 @@ def test_early_stopping_counts_on_after_a_resume(tmp_path: Path) -> None:
     assert stopping.best_epoch == 2
 
 
+def test_a_training_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    values = [3, 1, 2, 2, 2, 2]
+    first, loader = make(Scripted(values), EarlyStopping("val_loss", patience=2), ModelCheckpoint(tmp_path))
+    first.fit(loader, epochs=6)
+    stopping = EarlyStopping("val_loss", patience=2)
+    second, loader = make(Scripted(values), stopping, ModelCheckpoint(tmp_path))
+    second.resume(tmp_path / "last.safetensors")
+    second.fit(loader, epochs=6)
+    assert len(first.history) == len(second.history) == 4
+    assert stopping.reason == "val_loss has not improved for 2 epochs (best: epoch 2)"
+    assert same(weights(first), weights(second))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -293,6 +319,20 @@ def test_json_lines(tmp_path: Path) -> None:
     trainer.fit(loader, epochs=2)
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert rows == trainer.history.rows
+
+
+def test_json_lines_are_whole_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, loader = make(JSONLinesLogger(tmp_path / "metrics.jsonl"))
+    trainer.fit(loader, epochs=2)
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device.*metrics\.jsonl"):
+        trainer.fit(loader, epochs=3)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
 def test_evaluate_and_predict_leave_the_model_as_it_was() -> None:

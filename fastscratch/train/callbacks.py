@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..files import atomic_write
+
 if TYPE_CHECKING:
     from .trainer import Trainer
 
@@ -89,6 +91,10 @@ class EarlyStopping(Callback):
         self.waited = 0
         self.reason = ""
 
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        if self.reason:  # a training that was stopped is resumed: there is nothing left of it
+            trainer.should_stop = True
+
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
         value = _monitored(logs, self.monitor)
         if self.sign * value > self.best + self.min_delta:
@@ -105,11 +111,11 @@ class EarlyStopping(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         best = None if math.isinf(self.best) else self.best
-        return {"best": best, "best_epoch": self.best_epoch, "waited": self.waited}
+        return {"best": best, "best_epoch": self.best_epoch, "waited": self.waited, "reason": self.reason}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.best = -math.inf if state["best"] is None else state["best"]
-        self.best_epoch, self.waited = state["best_epoch"], state["waited"]
+        self.best_epoch, self.waited, self.reason = state["best_epoch"], state["waited"], state["reason"]
 
 
 class ModelCheckpoint(Callback):
@@ -176,19 +182,21 @@ class ModelCheckpoint(Callback):
 
 
 class JSONLinesLogger(Callback):
-    """One JSON object per epoch, appended to a file; the rows of a resumed training replace those it repeats."""
+    """One JSON object per line and epoch; the file is whole at any moment, and of a resumed training too."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = "".join(json.dumps(row) + "\n" for row in trainer.history.rows)
-        self.path.write_text(rows)
+        self._write(trainer)
 
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
-        with open(self.path, "a") as file:
-            file.write(json.dumps(logs) + "\n")
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        with atomic_write(self.path, "w") as file:
+            file.writelines(json.dumps(row) + "\n" for row in trainer.history.rows)
 
 
 def _sign(monitor: str, mode: str) -> int:

@@ -43,7 +43,7 @@ class ProgressBar(Callback):
     def __init__(self, stream: TextIO | None = None, interval: float = 0.1) -> None:
         self.stream = stream or sys.stderr
         self.interval = interval
-        self.live = self.stream.isatty()
+        self.live = self.stream is not None and self.stream.isatty()  # None: the caller closed stderr
         encoding = getattr(self.stream, "encoding", None) or "ascii"
         self.unicode = encoding.lower().replace("-", "").startswith("utf")
 

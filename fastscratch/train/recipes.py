@@ -23,6 +23,12 @@ class Recipe:
     epochs: int = 8
     reconstruct: bool = False
 
+    def check(self) -> None:
+        """Raise ValueError for a name that is not known."""
+        for kind, known in (("model", models.MODELS), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, kind) not in known:
+                raise ValueError(f"unknown {kind} {getattr(self, kind)!r}: known are {', '.join(known)}")
+
     def build(self) -> nn.Module:
         """A new network, initialised from the default generator."""
         return models.MODELS[self.model]()

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,18 @@ import numpy as np
 
 from .. import __version__, backend
 from ..files import atomic_write
+
+
+def start_run(root: str | Path, name: str, config: dict[str, Any]) -> Path:
+    """A new run folder with its config.json and environment.json; none if they cannot be written."""
+    folder = new_run(root, name)
+    try:
+        write_json(folder / "config.json", config)
+        write_json(folder / "environment.json", environment())
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
 
 
 def new_run(root: str | Path, name: str) -> Path:

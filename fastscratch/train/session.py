@@ -22,7 +22,7 @@ from .callbacks import EarlyStopping, JSONLinesLogger, ModelCheckpoint
 from .checkpoint import load_checkpoint
 from .progress import ProgressBar
 from .recipes import Recipe
-from .trainer import Trainer
+from .trainer import Trainer, trainer_state
 
 _DRAWN = (20_000, 4_000)  # training and test digits, where they are drawn and no number is given
 _EVALUATION_BATCH = 500
@@ -129,7 +129,7 @@ class Session:
         results: dict[str, Any] = {
             "test": self.trainer.evaluate(self._batches(self.test_samples)),
             "samples": len(self.test_samples),
-            "best_epoch": extra["trainer"]["epoch"],
+            "best_epoch": trainer_state(checkpoint, extra)["epoch"],
         }
         if not self.settings.recipe.reconstruct:
             predicted = self.trainer.predict(_scale(self.test_samples.data)).argmax(1)

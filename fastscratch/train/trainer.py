@@ -18,10 +18,12 @@ from ..nn.utils import clip_grad_norm_
 from ..tape import no_grad
 from ..tensor import Tensor, wrap
 from .callbacks import Callback, Logs, ModelCheckpoint
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from .history import History
 
 Metric = Callable[[Tensor, Tensor], float]
+
+_ADVICE = "a smaller learning rate or clip_grad_norm may help"
 
 
 class NonFiniteLossError(RuntimeError):
@@ -120,7 +122,7 @@ class Trainer:
         Raises
         ------
         NonFiniteLossError
-            If the loss becomes NaN or infinite. Checkpoints written before stay as they are.
+            If the loss, of training or of validation, becomes NaN or infinite. Checkpoints written before stay as they are.
         ValueError
             If the loader has no batches.
 
@@ -168,6 +170,10 @@ class Trainer:
         seconds = time.perf_counter() - start
         if validation is not None:
             row.update({f"val_{name}": value for name, value in self.evaluate(validation).items()})
+            if not math.isfinite(row["val_loss"]):
+                raise NonFiniteLossError(
+                    f"the validation loss is {row['val_loss']} after epoch {self.epoch + 1}; {_ADVICE}"
+                )
         row["lr"] = float(self.optimizer.param_groups[0]["lr"])
         row["images_per_second"] = self.seen / max(seconds, 1e-9)
         row["seconds"] = time.perf_counter() - start
@@ -185,8 +191,7 @@ class Trainer:
         value = loss.item()
         if not math.isfinite(value):
             raise NonFiniteLossError(
-                f"the loss is {value} in epoch {self.epoch + 1}, batch {self.step + 1} of {self.steps_per_epoch}; "
-                "a smaller learning rate or clip_grad_norm may help"
+                f"the loss is {value} in epoch {self.epoch + 1}, batch {self.step + 1} of {self.steps_per_epoch}; {_ADVICE}"
             )
         self.optimizer.zero_grad()
         loss.backward()
@@ -313,7 +318,7 @@ class Trainer:
             If the file is damaged, was not written by a Trainer, or belongs to another model.
         """
         extra = load_checkpoint(path, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler)
-        state = extra["trainer"]
+        state = trainer_state(path, extra)
         self.epoch, self.step, self.global_step = state["epoch"], state["step"], state["global_step"]
         self.seen, self._sums, self._seconds = state["seen"], dict(state["sums"]), state["seconds"]
         self.history.rows = list(state["history"])
@@ -322,3 +327,11 @@ class Trainer:
                 callback.load_state_dict(state["callbacks"][type(callback).__name__])
         self._loader_state = state["loader"]
         random.set_rng_state(state["random"])
+
+
+def trainer_state(path: str | Path, extra: dict[str, Any]) -> dict[str, Any]:
+    """What Trainer.save put into a checkpoint beside model, optimizer and schedule."""
+    state = extra.get("trainer") if isinstance(extra, dict) else None
+    if not isinstance(state, dict) or "epoch" not in state:
+        raise CheckpointError(path, "was not written by a Trainer: it does not say which epoch it is of")
+    return state
