@@ -15,6 +15,7 @@ import pytest
 
 from fastscratch import safetensors
 from fastscratch.cli import main
+from fastscratch.data import write_idx
 from fastscratch.models import MODELS
 from fastscratch.train import save_checkpoint
 
@@ -136,6 +137,27 @@ def test_mistakes_get_one_clear_line(
     assert message in error
     assert len(error.splitlines()) == 1
     assert not list(tmp_path.glob("runs/*")) or "1e38" in arguments  # where the training had begun
+
+
+@pytest.mark.parametrize(
+    ("size", "label", "message"),
+    [
+        (28, 37, "the networks know labels 0 to 9, letters has labels up to 37"),
+        (32, 9, "the networks take 28x28 images"),
+    ],
+)
+def test_folder_that_does_not_fit_the_networks(
+    size: int, label: int, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "letters").mkdir()
+    for split in ("train", "t10k"):
+        images = np.zeros((20, size, size), np.uint8)
+        write_idx(tmp_path / "letters" / f"{split}-images-idx3-ubyte", images)
+        write_idx(tmp_path / "letters" / f"{split}-labels-idx1-ubyte", np.linspace(0, label, 20).astype(np.uint8))
+    arguments = ["train", "--model", "mlp", "--data", str(tmp_path / "letters"), "--validation", "5"]
+    assert main([*arguments, "--runs", str(tmp_path / "runs")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_damaged_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

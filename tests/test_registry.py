@@ -369,6 +369,12 @@ def test_fallback_says_why():
     assert train.source == test.source == f"drawn by fastscratch, seed 0, {reason}"
 
 
+def test_fallback_names_a_folder_without_the_data(monkeypatch, tmp_path):
+    monkeypatch.setenv("FASTSCRATCH_DATA", str(tmp_path / "typo"))
+    train, _ = load_splits("mnist", n_train=3, n_test=3, download=False, fallback="digits")
+    assert f"not on this machine (FASTSCRATCH_DATA is {tmp_path / 'typo'}) and downloads are off" in train.source
+
+
 def test_fallback_is_for_both_splits_or_none(mirror, tmp_path):
     for stem in STEMS["test"]:
         (tmp_path / "mirror" / (stem + ".gz")).unlink()

@@ -183,7 +183,9 @@ def load_splits(
     except DatasetNotFoundError:
         if fallback is None:
             raise
-        reason = f"since {name} is not on this machine and could not be downloaded"
+        folder = os.environ.get("FASTSCRATCH_DATA")
+        place = f"this machine (FASTSCRATCH_DATA is {folder})" if folder else "this machine"
+        reason = f"since {name} is not on {place} and {'could not be downloaded' if download else 'downloads are off'}"
         instead = load_splits(fallback, n_train=n_train, n_test=n_test, seed=seed)
         train, test = (replace(part, source=f"{part.source}, {reason}") for part in instead)
     return train, test

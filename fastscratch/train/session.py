@@ -26,6 +26,7 @@ from .trainer import Trainer, trainer_state
 
 _DRAWN = (20_000, 4_000)  # training and test digits, where they are drawn and no number is given
 _EVALUATION_BATCH = 500
+_CLASSES = 10  # that the networks tell apart
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,7 @@ class Session:
         self.settings = settings
         recipe = settings.recipe
         train, self.test_samples = _load(settings)
-        if np.ndim(train.data) != 3 or train.data.shape[1:] != (28, 28):
-            raise ValueError(
-                f"the networks take 28x28 images, {train.name} has samples of shape {train.data.shape[1:]}"
-            )
+        _check_fits(train, recipe)
         self.train_samples, self.validation_samples = _hold_out(train, settings)
         random.manual_seed(settings.seed)
         self.model = recipe.build()
@@ -173,6 +171,16 @@ def _load(settings: Settings) -> tuple[Samples, Samples]:
         train, test = load_splits("digits", n_train=_DRAWN[0] + settings.validation, n_test=_DRAWN[1])
         train, test = replace(train, source=reason), replace(test, source=reason)
     return train, test
+
+
+def _check_fits(samples: Samples, recipe: Recipe) -> None:
+    """ValueError for data that is not for these networks."""
+    if np.ndim(samples.data) != 3 or samples.data.shape[1:] != (28, 28):
+        shape = samples.data.shape[1:]
+        raise ValueError(f"the networks take 28x28 images, {samples.name} has samples of shape {shape}")
+    if len(samples.classes) > _CLASSES and not recipe.reconstruct:
+        known = f"labels 0 to {_CLASSES - 1}"
+        raise ValueError(f"the networks know {known}, {samples.name} has labels up to {len(samples.classes) - 1}")
 
 
 def _hold_out(train: Samples, settings: Settings) -> tuple[Samples, Samples]:
