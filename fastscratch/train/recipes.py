@@ -58,6 +58,6 @@ SCHEDULES: dict[str, Callable[[Any, float, int], Any]] = {
 RECIPES: dict[str, Recipe] = {
     "mlp": Recipe("mlp", optimizer="sgd", lr=0.1, epochs=10),
     "cnn": Recipe("cnn", optimizer="adam", lr=2e-3, schedule="onecycle", epochs=8),
-    "cnn1d": Recipe("cnn1d", optimizer="adam", lr=1e-3, epochs=5),
+    "cnn1d": Recipe("cnn1d", optimizer="adam", lr=3e-3, schedule="onecycle", epochs=12),
     "autoencoder": Recipe("autoencoder", optimizer="adam", lr=2e-3, epochs=20, batch_size=128, reconstruct=True),
 }
