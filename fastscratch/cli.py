@@ -164,7 +164,8 @@ def _train(arguments: argparse.Namespace) -> int:
     print(f"data       {session.data_line()}")
     print(f"model      {settings.recipe.model}, {session.parameter_count():,} parameters")
     print(f"computing  {_computing()}")
-    folder = runs.start_run(arguments.runs, settings.recipe.model, {**asdict(settings), "version": __version__})
+    config = {**asdict(settings), "version": __version__, "found": session.train_samples.name}
+    folder = runs.start_run(arguments.runs, settings.recipe.model, config)
     return _fit_and_report(session, folder)
 
 
@@ -173,7 +174,8 @@ def _resume(arguments: argparse.Namespace) -> int:
     last = folder / "checkpoints" / "last.safetensors"
     if not last.exists():
         raise UserError(f"{folder} has no checkpoint to resume from ({last.name})")
-    session = Session(_settings_of(folder))
+    session = _session_of(folder)
+    print(f"data       {session.data_line()}")
     session.resume(last, folder)
     print(f"resuming   {folder} after {session.trainer.epoch} epochs and {session.trainer.step} batches")
     return _fit_and_report(session, folder)
@@ -196,7 +198,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     best = folder / "checkpoints" / "best.safetensors"
     if not best.exists():
         raise UserError(f"{folder} has no best checkpoint ({best.name})")
-    session = Session(_settings_of(folder))
+    session = _session_of(folder)
     print(f"data       {session.data_line()}")
     _print_results(session.test(best))
     return 0
@@ -226,16 +228,28 @@ def _run_folder(text: str) -> Path:
     return folder
 
 
-def _settings_of(folder: Path) -> Settings:
-    """The settings that a run was started with."""
+def _session_of(folder: Path) -> Session:
+    """The session of a run, with the data that it was started with."""
+    settings, found = _settings_of(folder)
+    session = Session(settings)
+    if session.train_samples.name != found:
+        raise UserError(f"{folder} was trained on {found}, which is not to be had now: {session.data_line()}")
+    return session
+
+
+def _settings_of(folder: Path) -> tuple[Settings, str]:
+    """The settings that a run was started with, and the name of the data that it found."""
     path = folder / "config.json"
     try:
         known = json.loads(path.read_text())
         known.pop("version", None)
+        found = known.pop("found")
         settings = Settings(**{**known, "recipe": Recipe(**known["recipe"])})
         settings.recipe.check()
-        return settings
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return settings, found
+    except KeyError as error:
+        raise UserError(f"{path} is not the configuration of a run: it has no {error}") from None
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not the configuration of a run: {error}") from None
 
 

@@ -188,6 +188,27 @@ def test_run_of_another_version_is_refused(tmp_path: Path, capsys: pytest.Captur
     assert f"{best}: was not written by a Trainer" in capsys.readouterr().err
 
 
+def test_a_run_is_not_continued_on_other_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FASTSCRATCH_DATA", str(tmp_path / "data"))
+    for variable in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):  # no cache on any system
+        monkeypatch.setenv(variable, str(tmp_path))
+    mnist = tmp_path / "data" / "mnist"
+    mnist.mkdir(parents=True)
+    for split in ("train", "t10k"):
+        write_idx(mnist / f"{split}-images-idx3-ubyte", np.zeros((60, 28, 28), np.uint8))
+        write_idx(mnist / f"{split}-labels-idx1-ubyte", np.arange(60, dtype=np.uint8) % 10)
+    options = ["--samples", "40", "--validation", "20", "--epochs", "1", "--no-download"]
+    assert main(["train", "--model", "mlp", *options, "--runs", str(tmp_path / "runs")]) == 0
+    folder = run_folder(tmp_path / "runs")
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    capsys.readouterr()
+    for command in ("resume", "evaluate"):
+        assert main([command, str(folder)]) == 2
+        assert f"{folder} was trained on mnist, which is not to be had now: digits" in capsys.readouterr().err
+
+
 def test_nothing_is_left_of_a_run_that_cannot_be_described(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
