@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #if !defined(_WIN32)
 #include <pthread.h>
+#include <sched.h>
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) && !defined(FS_NO_CACHE)
@@ -32,8 +33,12 @@ static header *idle[CLASSES];
 static struct fs_memory stats = {0, 0, 0, 0, 0, (size_t)1 << 30};
 static atomic_flag locked = ATOMIC_FLAG_INIT;
 
+/* Held briefly, so waiting is spinning; but the holder may have lost the processor to the one who waits. */
 static void lock(void) {
-    while (atomic_flag_test_and_set_explicit(&locked, memory_order_acquire)) {
+    for (int spins = 0; atomic_flag_test_and_set_explicit(&locked, memory_order_acquire); spins++) {
+#if !defined(_WIN32)
+        if (spins > 100) sched_yield();
+#endif
     }
 }
 static void unlock(void) { atomic_flag_clear_explicit(&locked, memory_order_release); }

@@ -1,6 +1,6 @@
 /* Runs the tests: for every instruction set of this machine, both types, and 1, 2 and 3 threads.
  *
- *     kernels [--isa NAME] [family ...]
+ *     kernels [--isa NAME] [--type f32|f64] [--threads MOST] [family ...]
  */
 #include "check.h"
 #include "coverage.h"
@@ -8,6 +8,7 @@
 #include "guard.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,7 +16,7 @@
 #include <omp.h>
 #endif
 
-enum { MAX_THREADS = 3, STARVED_RUNS = 3 };
+enum { MAX_NAMES = 64, MAX_THREADS = 3, STARVED_RUNS = 3 };
 
 /* Ground, without types. */
 extern const struct test tests_harness[], tests_dispatch[], tests_threads[], tests_alloc[];
@@ -42,7 +43,11 @@ enum { GROUND = sizeof ground / sizeof *ground, FAMILIES = sizeof families / siz
 static const char *const type_names[] = {"f32", "f64"};
 static const char *const isa_names[] = {"baseline", "neon", "avx2", "avx512"}; /* in the order of fastscratch.h */
 
-static int passed, failed, only_isa = -1;
+/* What was asked for; -1: all. No names: all families. */
+static int only_isa = -1, only_type = -1, most_threads = MAX_THREADS, names_count;
+static const char *names[MAX_NAMES];
+
+static int passed, failed;
 
 static void count(int ok) {
     passed += ok;
@@ -54,7 +59,7 @@ static void count(int ok) {
 static void run_threads(const struct test *tests, struct setting where) {
     for (const struct test *t = tests; t->name; t++) {
         uint64_t first = 0;
-        for (int threads = 1; threads <= MAX_THREADS; threads++) {
+        for (int threads = 1; threads <= most_threads; threads++) {
             where.threads = threads;
             fs_set_num_threads(threads);
             guard_set_side(threads == 2 ? GUARD_BEGIN : GUARD_END);
@@ -85,6 +90,7 @@ static void run_family(int f) {
     for (int isa = 0; isa < FS_ISA_COUNT; isa++) {
         if ((only_isa >= 0 && isa != only_isa) || fs_isa_set(isa) != FS_OK) continue;
         for (int type = 0; type < 2; type++) {
+            if (only_type >= 0 && type != only_type) continue;
             const struct setting where = {families[f].name, type_names[type], isa_names[isa], 1};
             run_threads(families[f].tests[type], where);
             if (isa == fs_isa_best() || isa == only_isa) run_starved(families[f].tests[type], where);
@@ -98,7 +104,8 @@ static void run_ground(int g) {
     for (const struct test *t = ground[g].tests; t->name; t++) count(check_run(t, &where));
 }
 
-static void run_coverage(void) {
+static void run_coverage(int unused) {
+    (void)unused;
     for (int type = 0; type < 2; type++) {
         const struct test *lists[FAMILIES + 1] = {NULL};
         int reached;
@@ -122,40 +129,65 @@ static void report(const char *name, void (*run)(int), int argument) {
     printf("%-12s %5d passed %5d failed  %5.2f s\n", name, passed - before[0], failed - before[1], seconds() - start);
     fflush(stdout);
 }
-static void coverage(int unused) {
-    (void)unused;
-    run_coverage();
-}
 
-static int wanted(const char *name, int argc, char **argv) {
-    int any = 0;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--isa") == 0) {
-            i++;
-        } else {
-            if (strcmp(argv[i], name) == 0) return 1;
-            any = 1;
-        }
+static int wanted(const char *name) {
+    for (int i = 0; i < names_count; i++) {
+        if (strcmp(names[i], name) == 0) return 1;
     }
-    return !any;
+    return names_count == 0;
 }
 
-static int read_isa(int argc, char **argv) {
+static int is_family(const char *name) {
+    for (int g = 0; g < GROUND; g++) {
+        if (strcmp(ground[g].name, name) == 0) return 1;
+    }
+    for (int f = 0; f < FAMILIES; f++) {
+        if (strcmp(families[f].name, name) == 0) return 1;
+    }
+    return strcmp(name, "coverage") == 0;
+}
+
+/* The place of a name in a list, or -1. */
+static int place(const char *name, const char *const *list, int length) {
+    for (int i = 0; i < length; i++) {
+        if (strcmp(list[i], name) == 0) return i;
+    }
+    return -1;
+}
+
+/* 0, having said why, if there is no such thing. */
+static int read_option(const char *option, const char *value) {
+    if (strcmp(option, "--isa") == 0) {
+        only_isa = place(value, isa_names, FS_ISA_COUNT);
+        if (only_isa >= 0 && fs_isa_available(only_isa)) return 1;
+    } else if (strcmp(option, "--type") == 0) {
+        only_type = place(value, type_names, 2);
+        if (only_type >= 0) return 1;
+    } else if (strcmp(option, "--threads") == 0) {
+        most_threads = atoi(value);
+        if (most_threads >= 1 && most_threads <= MAX_THREADS) return 1;
+    }
+    fprintf(stderr, "%s %s is not available here\n", option, value);
+    return 0;
+}
+
+static int read_arguments(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--isa") != 0) continue;
-        for (int isa = 0; i + 1 < argc && isa < FS_ISA_COUNT; isa++) {
-            if (strcmp(argv[i + 1], isa_names[isa]) == 0) only_isa = isa;
-        }
-        if (only_isa < 0 || !fs_isa_available(only_isa)) {
-            fprintf(stderr, "instruction set '%s' is not available here\n", i + 1 < argc ? argv[i + 1] : "");
+        if (argv[i][0] == '-') {
+            if (!read_option(argv[i], i + 1 < argc ? argv[i + 1] : "")) return 0;
+            i++;
+        } else if (!is_family(argv[i]) || names_count == MAX_NAMES) {
+            fprintf(stderr, "there is no family %s\n", argv[i]);
             return 0;
+        } else {
+            names[names_count++] = argv[i];
         }
     }
     return 1;
 }
 
 int main(int argc, char **argv) {
-    if (!read_isa(argc, argv)) return 2;
+    if (!read_arguments(argc, argv)) return 2;
     fs_alloc_init();
     fs_threads_init();
     check_catch_signals();
@@ -163,12 +195,12 @@ int main(int argc, char **argv) {
     omp_set_num_threads(MAX_THREADS); /* allows as many, whatever the number of processors */
 #endif
     for (int g = 0; g < GROUND; g++) {
-        if (wanted(ground[g].name, argc, argv)) report(ground[g].name, run_ground, g);
+        if (wanted(ground[g].name)) report(ground[g].name, run_ground, g);
     }
     for (int f = 0; f < FAMILIES; f++) {
-        if (wanted(families[f].name, argc, argv)) report(families[f].name, run_family, f);
+        if (wanted(families[f].name)) report(families[f].name, run_family, f);
     }
-    if (wanted("coverage", argc, argv)) report("coverage", coverage, 0);
+    if (wanted("coverage")) report("coverage", run_coverage, 0);
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0 || passed == 0;
 }
