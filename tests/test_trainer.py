@@ -118,6 +118,7 @@ def test_resume_gives_the_bits_of_never_having_stopped(tmp_path: Path, step: int
     resumed.fit(loader, DataLoader(samples(), batch_size=20), epochs=3)
     assert same(weights(resumed), weights(straight))
     assert without_times(resumed)[-1] == without_times(straight)[-1]
+    assert resumed.history["lr"] == straight.history["lr"]
 
 
 def test_resume_between_epochs(tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ def _extension() -> ModuleType:
             f"the C extension of fastscratch is not there ({_missing}); reinstall with a C compiler, "
             "or choose FASTSCRATCH_BACKEND=numpy"
         )
+    missing = [kernel for kernel in _numpy.__all__ if not hasattr(_c, kernel)]
+    if missing:
+        raise ImportError(f"the C extension is older than the package: it has no {', '.join(missing)}; build it again")
     return _c
 
 

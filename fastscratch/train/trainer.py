@@ -98,6 +98,7 @@ class Trainer:
         self.failed = False
         self._sums: dict[str, float] = {}
         self._loader: Any = None
+        self._lr = 0.0
         self._seconds = 0.0  # spent in the current epoch before an interruption
         self._loader_state: dict[str, Any] | None = None
 
@@ -174,7 +175,7 @@ class Trainer:
                 raise NonFiniteLossError(
                     f"the validation loss is {row['val_loss']} after epoch {self.epoch + 1}; {_ADVICE}"
                 )
-        row["lr"] = float(self.optimizer.param_groups[0]["lr"])
+        row["lr"] = self._lr
         row["images_per_second"] = self.seen / max(seconds, 1e-9)
         row["seconds"] = time.perf_counter() - start
         self._step_scheduler("epoch", row)
@@ -198,6 +199,7 @@ class Trainer:
         if self.clip_grad_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
         self.optimizer.step()
+        self._lr = float(self.optimizer.param_groups[0]["lr"])  # of this step; the schedule is about to change it
         self._step_scheduler("step", {})
         count = len(inputs)
         self._add({"loss": value, **self._measure(output, target)}, count)
@@ -303,6 +305,7 @@ class Trainer:
             "seen": self.seen,
             "sums": self._sums,
             "seconds": self._seconds,
+            "lr": self._lr,
             "history": self.history.rows,
             "callbacks": {type(c).__name__: c.state_dict() for c in self.callbacks},
             "loader": None if self._loader is None else self._loader.state_dict(),
@@ -321,6 +324,7 @@ class Trainer:
         state = trainer_state(path, extra)
         self.epoch, self.step, self.global_step = state["epoch"], state["step"], state["global_step"]
         self.seen, self._sums, self._seconds = state["seen"], dict(state["sums"]), state["seconds"]
+        self._lr = state["lr"]
         self.history.rows = list(state["history"])
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:
