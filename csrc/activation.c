@@ -1,9 +1,8 @@
 /* Functions of one element, over arrays of any size: cut into pieces by size alone, which micro-kernels map. */
+#include "chunks.h"
 #include "fastscratch.h"
 #include "real.h"
 #include "simd/kernels.h"
-
-enum { SERIAL = 32768, PIECE = 16384 }; /* elements */
 
 typedef void (*function)(REAL *out, const REAL *x, const REAL *dy, ptrdiff_t n, REAL p, REAL q);
 

@@ -1,9 +1,8 @@
 /* Cross entropy with class labels: labels checked before anything is read by them, rows cut into pieces, totals in order. */
+#include "chunks.h"
 #include "fastscratch.h"
 #include "real.h"
 #include "simd/kernels.h"
-
-enum { SERIAL = 32768, PIECE = 16384 }; /* elements */
 
 typedef struct {
     REAL *loss, *lse_out, *dx;

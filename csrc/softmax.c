@@ -1,9 +1,10 @@
 /* Softmax, log-softmax and log-sum-exp along the middle axis of [outer, n, inner], cut into pieces of whole lines. */
+#include "chunks.h"
 #include "fastscratch.h"
 #include "real.h"
 #include "simd/kernels.h"
 
-enum { SERIAL = 32768, PIECE = 16384, BUNDLE = 64 }; /* elements, elements, lines */
+enum { BUNDLE = 64 }; /* lines */
 
 typedef void (*unary)(REAL *y, const REAL *x, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines);
 typedef void (*binary)(REAL *dx, const REAL *dy, const REAL *y, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines);

@@ -75,13 +75,14 @@ def gradcheck(
     *,
     eps: float = 6e-6,
     tolerance: float = 1e-6,
+    floor: float = 1.0,
     raise_exception: bool = True,
     seed: int = 0,
 ) -> bool:
     """Compare the gradients of func with central differences.
 
     The outputs are projected on a random direction v, and the gradient of v . func(*inputs) is compared, for each input
-    that requires gradients, element by element: max |analytical - numerical| <= tolerance * max(1, |numerical|).
+    that requires gradients, element by element: max |analytical - numerical| <= tolerance * max(floor, |numerical|).
 
     Parameters
     ----------
@@ -93,6 +94,8 @@ def gradcheck(
         Half the step; the cube root of float64's precision balances truncation and rounding.
     tolerance : float
         Relative error allowed.
+    floor : float
+        Elements of the gradient smaller than this are compared as if they were of this size.
 
     Raises
     ------
@@ -119,7 +122,7 @@ def gradcheck(
     for (i, tensor), analytical in zip(checked, found, strict=True):
         numerical = _differences(func, args, tensor, directions, eps)
         given = np.zeros(tensor.shape) if analytical is None else analytical.array
-        error = np.abs(given - numerical) / np.maximum(1, np.abs(numerical))
+        error = np.abs(given - numerical) / np.maximum(floor, np.abs(numerical))
         if error.size and not error.max() <= tolerance:
             if not raise_exception:
                 return False

@@ -251,9 +251,9 @@ class Tensor(tape.Tracked):
 
     # ---- to Python and NumPy ----
 
-    def numpy(self) -> Array:
-        """The NumPy array itself; RuntimeError if self requires gradients (detach first)."""
-        if self.requires_grad:
+    def numpy(self, *, force: bool = False) -> Array:
+        """The NumPy array itself; RuntimeError if self requires gradients (detach first), unless forced."""
+        if self.requires_grad and not force:
             raise RuntimeError("this tensor requires gradients; use tensor.detach().numpy()")
         return self.array
 

@@ -9,7 +9,6 @@ import numpy as np
 from cases import Case
 
 import fastscratch as fs
-from fastscratch.backend import check
 
 
 def _strided(x: np.ndarray) -> np.ndarray:
@@ -129,13 +128,3 @@ def _arrays(value: Any) -> list[np.ndarray]:
     if isinstance(value, (tuple, list)):
         return [a for part in value for a in _arrays(part)]
     return []
-
-
-def checked_with(kernels: dict[str, Any]) -> Any:
-    """A maker for kernels_replaced: these kernels, each checked against its twin; the others as they are."""
-
-    def make(name: str, kernel: Any) -> Any:
-        twin = getattr(fs.backend._numpy, name)
-        return check.checked(name, kernels[name], twin) if name in kernels else kernel
-
-    return make

@@ -238,3 +238,31 @@ def test_einsum_names_the_equation() -> None:
         fs.einsum("i->i", fs.ones(2, 2))
     with pytest.raises(RuntimeError, match="not made of letters"):
         fs.einsum("i1->i", fs.ones(2, 2))
+
+
+# ---- PyTorch's keyword names ----
+
+
+def test_numbers_can_be_given_by_name() -> None:
+    x = fs.arange(end=6).reshape(shape=(2, 3))
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert (
+        fs.reshape(input=x, shape=(3, 2)).shape == x.view(size=(3, 2)).shape == x.permute(dims=(1, 0)).shape == (3, 2)
+    )
+    assert x.view(dtype=fs.float64).dtype == fs.float64
+    assert x.flip(dims=(0,)).tolist() == [[3, 4, 5], [0, 1, 2]]
+    assert x.repeat(repeats=(2, 1)).shape == fs.tile(x, dims=(2, 1)).shape == (4, 3)
+    assert x.expand(size=(4, 2, 3)).shape == (4, 2, 3)
+    for f in (fs.zeros, fs.ones, fs.empty, fs.rand, fs.randn, x.new_zeros, x.new_ones, x.new_empty):
+        assert f(size=(2, 1)).shape == (2, 1)
+    assert fs.randint(high=3, size=(5,)).shape == (5,)
+    assert fs.ones(2, requires_grad=True).numpy(force=True).tolist() == [1, 1]
+
+
+def test_numbers_given_twice_or_not_at_all() -> None:
+    with pytest.raises(TypeError, match=r"given twice: by place, and by name as \(2, 1\)"):
+        fs.zeros(2, size=(2, 1))
+    with pytest.raises(TypeError, match="arange: end is missing"):
+        fs.arange()
+    with pytest.raises(TypeError, match=r"randint: expected \(high, size\) or \(low, high, size\)"):
+        fs.randint(3)

@@ -14,11 +14,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
     """The order along the axes turned round; a copy."""
-    x, wanted = need_tensor(input, "flip"), sizes_of(dims)
-    axes = axes_of(wanted, x.ndim, "flip") if wanted else ()
-    return record(np.flip(x.array, axes).copy(), (x,), _flip_gradient, axes)
+    x, wanted = need_tensor(input, "flip"), sizes_of(axes, dims)
+    turned = axes_of(wanted, x.ndim, "flip") if wanted else ()
+    return record(np.flip(x.array, turned).copy(), (x,), _flip_gradient, turned)
 
 
 def _flip_gradient(dy, needs, axes):
@@ -63,9 +63,9 @@ def _roll_gradient(dy, needs, by, axes):
     return (np.roll(dy, tuple(-s for s in by) if axes is not None else -by, axes),)
 
 
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *numbers: Any, repeats: Any = None) -> Tensor:
     """The whole tensor repeated so many times along each axis; more numbers than axes add axes in front."""
-    x, times = need_tensor(input, "repeat"), sizes_of(repeats)
+    x, times = need_tensor(input, "repeat"), sizes_of(numbers, repeats)
     if len(times) < x.ndim:
         raise RuntimeError(f"repeat: {len(times)} numbers for the {x.ndim} axes of shape {x.shape}")
     return record(np.tile(x.array, times), (x,), _repeat_gradient, times, x.shape)
@@ -77,9 +77,9 @@ def _repeat_gradient(dy, needs, times, shape):
     return (parts.sum(axis=tuple(range(0, parts.ndim, 2))).reshape(shape),)
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *numbers: Any, dims: Any = None) -> Tensor:
     """repeat, with missing numbers in front taken as 1."""
-    x, times = need_tensor(input, "tile"), sizes_of(dims)
+    x, times = need_tensor(input, "tile"), sizes_of(numbers, dims)
     return repeat(x, (1,) * (x.ndim - len(times)) + times)
 
 

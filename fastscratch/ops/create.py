@@ -76,35 +76,36 @@ def numel(input: Tensor) -> int:
     return need_tensor(input, "numel").numel()
 
 
-def _filled(make: Callable[[Any, Any], Any], size: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+def _filled(
+    make: Callable[[Any, Any], Any], size: tuple[int, ...], dtype: Any, device: Any, requires_grad: bool
+) -> Tensor:
     """make(shape, dtype) as a tensor."""
     need_cpu(device)
-    shape = sizes_of(size)
-    if any(s < 0 for s in shape):
-        raise RuntimeError(f"a tensor cannot have a negative size, got {shape}")
+    if any(s < 0 for s in size):
+        raise RuntimeError(f"a tensor cannot have a negative size, got {size}")
     known = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(make(shape, known), requires_grad=requires_grad)
+    return Tensor(make(size, known), requires_grad=requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """All zeros."""
-    return _filled(np.zeros, size, dtype, device, requires_grad)
+    return _filled(np.zeros, sizes_of(sizes, size), dtype, device, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """All ones."""
-    return _filled(np.ones, size, dtype, device, requires_grad)
+    return _filled(np.ones, sizes_of(sizes, size), dtype, device, requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Any values: to be written before they are read."""
-    return _filled(np.empty, size, dtype, device, requires_grad)
+    return _filled(np.empty, sizes_of(sizes, size), dtype, device, requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """All one value; without dtype that of the value."""
     value = as_array(fill_value)
-    return _filled(lambda s, d: np.full(s, value, d), (tuple(size),), dtype or value.dtype, device, requires_grad)
+    return _filled(lambda s, d: np.full(s, value, d), sizes_of((size,)), dtype or value.dtype, device, requires_grad)
 
 
 def _like(make: Callable[..., Any], input: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -137,7 +138,7 @@ def full_like(
 
 
 def arange(
-    start: float, end: float | None = None, step: float = 1, *,
+    start: float | None = None, end: float | None = None, step: float = 1, *,
     dtype: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """start, start + step, ... up to but without end; int64 if all three are integers, else the default dtype.
@@ -146,9 +147,14 @@ def arange(
     ------
     RuntimeError
         If step is 0 or leads away from end.
+    TypeError
+        Without end.
     """
     need_cpu(device)
-    first, last = (0, start) if end is None else (start, end)
+    bounds = [bound for bound in (start, end) if bound is not None]
+    if not bounds:
+        raise TypeError("arange: end is missing")
+    first, last = bounds[0] if len(bounds) == 2 else 0, bounds[-1]
     if step == 0 or (last - first) * step < 0:
         raise RuntimeError(f"arange: step {step} does not lead from {first} to {last}")
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
@@ -195,19 +201,25 @@ def new_tensor(
     return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_zeros(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_zeros(
+    self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Zeros in this tensor's dtype."""
-    return zeros(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return zeros(*sizes, size=size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_ones(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_ones(
+    self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Ones in this tensor's dtype."""
-    return ones(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return ones(*sizes, size=size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_empty(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_empty(
+    self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Any values, in this tensor's dtype."""
-    return empty(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return empty(*sizes, size=size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
 
 def new_full(

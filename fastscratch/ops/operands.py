@@ -120,7 +120,11 @@ def axes_of(dim: Any, ndim: int, operation: str) -> tuple[int, ...]:
     return axes if ndim else ()
 
 
-def sizes_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """reshape(2, 3) and reshape((2, 3)) alike."""
+def sizes_of(sizes: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    """reshape(2, 3), reshape((2, 3)) and, given by its name, reshape(shape=(2, 3)) alike."""
+    if named is not None:
+        if sizes:
+            raise TypeError(f"the numbers {sizes} are given twice: by place, and by name as {named}")
+        sizes = (named,)
     given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     return tuple(map(int, given))

@@ -39,29 +39,33 @@ def _floating(dtype: Any) -> dtypes.DType:
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Uniform in [0, 1)."""
     need_cpu(device)
-    return Tensor(_uniform(sizes_of(size), _floating(dtype), generator), requires_grad=requires_grad)
+    return Tensor(_uniform(sizes_of(sizes, size), _floating(dtype), generator), requires_grad=requires_grad)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Normal with mean 0 and variance 1."""
     need_cpu(device)
-    return Tensor(_gaussian(sizes_of(size), _floating(dtype), generator), requires_grad=requires_grad)
+    return Tensor(_gaussian(sizes_of(sizes, size), _floating(dtype), generator), requires_grad=requires_grad)
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+    low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
     device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Integers in [low, high), each as likely; randint(high, size) starts from 0. int64 unless dtype says otherwise."""
     need_cpu(device)
     if size is None:
         low, high, size = 0, low, high
+    if high is None or size is None:
+        raise TypeError("randint: expected (high, size) or (low, high, size)")
     if low >= high:
         raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
     drawn = _numpy(generator).integers(low, high, tuple(size))

@@ -15,13 +15,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The same elements, in the same logical order, in another shape; a view where the strides allow it, else a copy.
 
     Parameters
     ----------
     input : Tensor
-    shape : ints, or a tuple of ints
+    sizes : ints, or a tuple of ints (also named: shape)
         One may be -1: it takes what the others leave.
 
     Raises
@@ -29,11 +29,11 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     RuntimeError
         If the number of elements is not the same.
     """
-    x, sizes = need_tensor(input, "reshape"), sizes_of(shape)
+    x, wanted = need_tensor(input, "reshape"), sizes_of(sizes, shape)
     try:
-        y = x.array.reshape(sizes)
+        y = x.array.reshape(wanted)
     except ValueError:
-        raise RuntimeError(f"reshape: shape {sizes} is invalid for a tensor of shape {x.shape}") from None
+        raise RuntimeError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}") from None
     if x.array.flags.c_contiguous or np.may_share_memory(x.array, y):
         return _reshaped(x, y)
     return record(y, (x,), _reshape_gradient, x.array.shape)
@@ -47,16 +47,18 @@ def _reshape_gradient(dy, needs, shape):
     return (dy.reshape(shape),)
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """reshape, or with a dtype the same bytes read as another type.
 
     Notes
     -----
     Where PyTorch would refuse because the strides forbid a view, this copies: memory layout is invisible here.
     """
-    if len(shape) == 1 and isinstance(shape[0], (np.dtype, type)):
-        return Tensor(need_tensor(input, "view").array.view(shape[0]))
-    return reshape(input, *shape)
+    if len(sizes) == 1 and isinstance(sizes[0], (np.dtype, type)):
+        dtype = sizes[0]
+    if dtype is not None:
+        return Tensor(need_tensor(input, "view").array.view(dtype))
+    return reshape(input, *sizes, shape=size)
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
@@ -106,12 +108,12 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return _reshaped(x, np.expand_dims(x.array, axis_of(dim, x.ndim + 1, "unsqueeze")))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """The axes in another order; a view."""
-    x, order = need_tensor(input, "permute"), sizes_of(dims)
-    axes = tuple(axis_of(d, x.ndim, "permute") for d in order)
+    x, wanted = need_tensor(input, "permute"), sizes_of(order, dims)
+    axes = tuple(axis_of(d, x.ndim, "permute") for d in wanted)
     if sorted(axes) != list(range(x.ndim)):
-        raise RuntimeError(f"permute: {order} is not an order of the {x.ndim} axes of shape {x.shape}")
+        raise RuntimeError(f"permute: {wanted} is not an order of the {x.ndim} axes of shape {x.shape}")
     return _permuted(x, axes)
 
 
@@ -159,9 +161,9 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return _permuted(x, tuple(order))
 
 
-def expand(input: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Axes of size 1, or new ones in front, stretched; -1 keeps a size. A view that cannot be written to."""
-    x, wanted = need_tensor(input, "expand"), sizes_of(sizes)
+    x, wanted = need_tensor(input, "expand"), sizes_of(sizes, size)
     lead = len(wanted) - x.ndim
     kept = [x.shape[i - lead] if s == -1 and i >= lead else s for i, s in enumerate(wanted)]
     try:
