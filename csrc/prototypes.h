@@ -104,7 +104,8 @@ int FN(batch_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const 
 int FN(layer_norm_forward)(T *y, T *mean, T *rstd, const T *x, const T *weight, const T *bias, ptrdiff_t rows,
                            ptrdiff_t d, double eps);
 /* Gradients: with h = (x - mean) rstd and g = dy weight, dx = rstd (g - mean(g) - h mean(g h)), dw = sum over rows of
- * dy h, db = sum of dy. */
+ * dy h, db = sum of dy. |error of dx| <= eps rstd (6 |g| + (d / 2 + 28) (mean |g| + |h| mean |g h|)); dw and db are within
+ * (rows / 32 + 40) eps of the sum of sizes. */
 int FN(layer_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *weight, const T *mean, const T *rstd,
                             ptrdiff_t rows, ptrdiff_t d);
 
@@ -122,10 +123,12 @@ int FN(embedding_backward)(T *dw, const T *dy, const int64_t *index, ptrdiff_t c
 /* y = the largest of each window, index = where it lies in its plane of the input: the first of equals, the last NaN if
  * there is one; -inf and -1 where a dilated window holds nothing of the image. Exact. */
 int FN(max_pool2d_forward)(T *y, int32_t *index, const T *x, const struct fs_pool *shape);
-/* dx[index] += dy, in the order of dy. FS_EINDEX for an index that is neither -1 nor in the image. */
+/* dx[index] += dy, in the order of dy. FS_EINDEX for an index that is neither -1 nor in the image.
+ * |error| <= (terms - 1) eps sum |dy|. */
 int FN(max_pool2d_backward)(T *dx, const T *dy, const int32_t *index, const struct fs_pool *shape);
 /* y = the sum of each window / its divisor; |error| <= (taps + 1) eps sum |x| / divisor. Every window holds something. */
 int FN(avg_pool2d_forward)(T *y, const T *x, const struct fs_pool *shape);
+/* dx = the sum of dy / divisor over the windows that x is in; |error| <= (taps + 1) eps sum |dy| / divisor. */
 int FN(avg_pool2d_backward)(T *dx, const T *dy, const struct fs_pool *shape);
 
 /* ---- cholesky.c: square matrices n x n in C order, one after the other ---- */
@@ -146,8 +149,12 @@ int FN(cholesky_backward)(T *da, const T *dl, const T *l, ptrdiff_t batch, ptrdi
 /* ---- softmax.c ---- */
 
 /* Along the middle axis of arrays [outer, n, inner]; logsumexp's y, and backward its dy, are [outer, inner]. Outputs may be
- * the arrays of their shape. A line of -inf alone gives NaN (softmax) and -inf (logsumexp). In eps, with p the softmax and
- * m the largest element of the line, |error of p| <= p (n + |x - m| + sum p |x - m| + 8). */
+ * the arrays of their shape. A line of -inf alone gives NaN (softmax) and -inf (logsumexp). In eps, with p the softmax, m the
+ * largest element of the line, a = |x - m|, A = sum p a and D = 2 log n, errors are at most
+ *   softmax p (a + A + n + 8), log_softmax a + A + n + 8 + D + |y|, logsumexp A + n + 4 + D + |y|; backward:
+ *   softmax y (3 |dy| + (n + 4) sum |dy y|), log_softmax 2 |dy| + (n + 6) p sum |dy|, logsumexp |dx| (6 + |x - y|).
+ * P. Blanchard, D. Higham and N. Higham, Accurately computing the log-sum-exp and softmax functions, IMA J. Numer. Anal.
+ * 41(4), 2021. */
 int FN(softmax_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
 int FN(softmax_backward)(T *dx, const T *dy, const T *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
 int FN(log_softmax_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
@@ -159,7 +166,8 @@ int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t
 
 /* k[m, n] = exp(-gamma |x_i - z_j|^2) for the rows of x[m, d] and z[n, d]. z NULL: z = x and n = m; then k is symmetric to
  * the bit, and 1 on its diagonal. With s = |x_i - c|^2 + |z_j - c|^2 for the mean c of x, the distance's square is within
- * (2 d + 16) eps s, and k within that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2). */
+ * (2 d + 16) eps s, and k within that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2).
+ * D. Broomhead and D. Lowe, Multivariable Functional Interpolation and Adaptive Networks, Complex Systems 2, 1988. */
 int FN(rbf_gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, double gamma);
 
 /* ---- loss.c ---- */
@@ -167,9 +175,12 @@ int FN(rbf_gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff
 /* Cross entropy of rows x[rows, n] with labels: with q_c = weight_c (smoothing / n + (1 - smoothing) [c = label]),
  * lse = log sum exp(x), loss = sum_c q_c (lse - x_c); both 0 where the label is `ignored`. totals: the sum of the losses, and
  * that of the weights of the labels that count. weight may be NULL: all 1. FS_EINDEX, before anything is computed, for a
- * label that is neither ignored nor in [0, n). */
+ * label that is neither ignored nor in [0, n). In eps, with m and A as of softmax and E = A + n + 6 + 2 log n, errors are at
+ * most E + |lse|, and sum |q| E + sum |q| ((n + 8) |lse - x| + |x - m|) for the loss; totals are summed in double.
+ * C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, section 7 (smoothing). */
 int FN(cross_entropy_forward)(T *loss, T *lse, double *totals, const T *x, const int64_t *label, const T *weight,
                               ptrdiff_t rows, ptrdiff_t n, int64_t ignored, double smoothing);
-/* dx = dy (sum(q) exp(x - lse) - q), row by row; 0 where the label is ignored. dy_step 0: one dy for all rows. dx may be x. */
+/* dx = dy (sum(q) exp(x - lse) - q), row by row; 0 where the label is ignored. dy_step 0: one dy for all rows. dx may be x.
+ * In eps, |error| <= |dy| (sum |q| p (|x - lse| + n + 10) + 6 |q|), p = exp(x - lse). */
 int FN(cross_entropy_backward)(T *dx, const T *dy, ptrdiff_t dy_step, const T *x, const T *lse, const int64_t *label,
                                const T *weight, ptrdiff_t rows, ptrdiff_t n, int64_t ignored, double smoothing);

@@ -376,3 +376,26 @@ def test_nan_and_infinities_come_without_a_warning() -> None:
     assert y.isnan().any() and x.grad.isnan().any()
     with np.errstate(all="raise"):
         assert (fs.ones(1) / 0).isinf().all()
+
+
+SAVE_THEIR_RESULT = {
+    "amax": lambda x: x.amax(0),
+    "cholesky": lambda x: fs.linalg.cholesky(x @ x.mT + fs.eye(2)),
+    "cholesky, upper": lambda x: fs.linalg.cholesky(x @ x.mT + fs.eye(2), upper=True),
+    "cholesky_solve": lambda x: fs.cholesky_solve(fs.ones(2, 1), x),
+    "exp": fs.exp,
+    "inv": fs.linalg.inv,
+    "linalg.norm": lambda x: fs.linalg.norm(x, dim=0),
+    "norm": lambda x: x.norm(dim=0),
+    "rbf_kernel": lambda x: fs.rbf_kernel(x, x * 2, 0.1),
+    "solve": lambda x: fs.linalg.solve(x, fs.ones(2)),
+}
+
+
+@pytest.mark.parametrize("name", SAVE_THEIR_RESULT)
+def test_a_changed_result_that_its_gradient_needs_is_refused(name: str) -> None:
+    x = fs.tensor([[2.0, 0.0], [1.0, 3.0]], requires_grad=True)
+    y = SAVE_THEIR_RESULT[name](x)
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.sum().backward()

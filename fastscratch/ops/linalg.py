@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..backend.broadcast import sum_to
+from ..tape import OUTPUT
 from ..tensor import Tensor, method, record
 from .operands import axes_of, need_tensor
 
@@ -66,16 +67,16 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     a = _square(A, "cholesky")
     lower = backend.cholesky(a.array)
     if upper:
-        return record(_t(lower), (a,), _upper_gradient, lower)
-    return record(lower, (a,), _cholesky_gradient, lower)
+        return record(_t(lower), (a,), _upper_gradient, OUTPUT)
+    return record(lower, (a,), _cholesky_gradient, OUTPUT)
 
 
 def _cholesky_gradient(dy, needs, lower):
     return (backend.cholesky_backward(dy, lower),)
 
 
-def _upper_gradient(dy, needs, lower):
-    return (backend.cholesky_backward(_t(dy), lower),)
+def _upper_gradient(dy, needs, upper):
+    return (backend.cholesky_backward(_t(dy), _t(upper)),)
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
@@ -108,7 +109,7 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
         x = backend.cholesky_solve(lower, rhs)
     except TypeError as error:
         raise RuntimeError(str(error)) from None
-    return record(x, (b, factor), _cholesky_solve_gradient, lower, x, b.shape, factor.shape, upper)
+    return record(x, (b, factor), _cholesky_solve_gradient, factor, OUTPUT, b.shape, upper)
 
 
 def _broadcast_batch(a: Array, b: Array) -> tuple[Array, Array]:
@@ -119,15 +120,16 @@ def _broadcast_batch(a: Array, b: Array) -> tuple[Array, Array]:
     return np.broadcast_to(a, batch + a.shape[-2:]), np.broadcast_to(b, batch + b.shape[-2:])
 
 
-def _cholesky_solve_gradient(dy, needs, lower, x, b_shape, l_shape, upper):
+def _cholesky_solve_gradient(dy, needs, factor, x, b_shape, upper):
     # With G = A^-1 dX: dB = G, dA = -G X^T, and A = L L^T gives dL = (dA + dA^T) L, of which L's triangle counts.
+    lower = np.broadcast_to(_t(factor) if upper else factor, x.shape[:-2] + factor.shape[-2:])
     g = backend.cholesky_solve(lower, np.ascontiguousarray(dy))
     db = sum_to(g, b_shape) if needs[0] else None
     if not needs[1]:
         return db, None
     product = backend.matmul(g, _t(x))
     dl = -np.tril(backend.matmul(product + _t(product), np.tril(lower)))
-    return db, sum_to(_t(dl) if upper else dl, l_shape)
+    return db, sum_to(_t(dl) if upper else dl, factor.shape)
 
 
 def logdet(input: Tensor) -> Tensor:
@@ -205,8 +207,7 @@ def _det_gradient(dy, needs, a):
 def inv(A: Tensor) -> Tensor:
     """The inverse of each matrix; numpy.linalg.LinAlgError if one is singular. To solve a system, use solve."""
     a = _square(A, "inv")
-    y = np.linalg.inv(a.array)
-    return record(y, (a,), _inv_gradient, y)
+    return record(np.linalg.inv(a.array), (a,), _inv_gradient, OUTPUT)
 
 
 def _inv_gradient(dy, needs, y):
@@ -247,11 +248,13 @@ def solve(A: Tensor, B: Tensor) -> Tensor:
     if rhs.shape[-2] != a.shape[-1]:
         raise RuntimeError(f"solve: B of shape {b.shape} does not fit A of shape {a.shape}")
     x = np.linalg.solve(a.array, rhs)
-    return record(x[..., 0] if vector else x, (a, b), _solve_gradient, a, x, b.shape, vector)
+    return record(x[..., 0] if vector else x, (a, b), _solve_gradient, a, OUTPUT, b.shape, vector)
 
 
 def _solve_gradient(dy, needs, a, x, b_shape, vector):
-    g = np.linalg.solve(_t(a), dy[..., None] if vector else dy)
+    if vector:
+        dy, x = dy[..., None], x[..., None]
+    g = np.linalg.solve(_t(a), dy)
     da = sum_to(-backend.matmul(g, _t(x)), a.shape) if needs[0] else None
     return da, sum_to(g[..., 0] if vector else g, b_shape) if needs[1] else None
 
@@ -290,7 +293,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False) -> 
         raise RuntimeError(f"norm: ord must be 'fro', a positive number, inf or -inf, got {ord!r}")
     with np.errstate(all="ignore"):
         y = _p_norm(np.abs(x.array), float(p), axes)
-    return record(y if keepdim else y.squeeze(axes), (x,), _norm_gradient, x, y, float(p), axes)
+    return record(y if keepdim else y.squeeze(axes), (x,), _norm_gradient, x, OUTPUT, float(p), axes)
 
 
 def _p_norm(size: Array, p: float, axes: tuple[int, ...]) -> Array:
@@ -304,7 +307,8 @@ def _p_norm(size: Array, p: float, axes: tuple[int, ...]) -> Array:
 
 
 def _norm_gradient(dy, needs, x, y, p, axes):
-    dy = dy.reshape(y.shape)
+    kept = [1 if i in axes else s for i, s in enumerate(x.shape)]
+    dy, y = dy.reshape(kept), y.reshape(kept)
     with np.errstate(all="ignore"):
         if np.isinf(p):
             chosen = np.abs(x) == y

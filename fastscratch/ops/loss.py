@@ -106,7 +106,7 @@ def cross_entropy(
     else:
         divisor = count if reduction == "mean" else 1.0
         y = np.asarray(total / divisor if divisor else math.nan, x.dtype)
-    return record(y, (x,), _cross_entropy_gradient, x, lse, labels, w, *options, divisor)
+    return record(y, (x,), _cross_entropy_gradient, x, lse, labels, weight, *options, divisor)
 
 
 def _cross_entropy_gradient(dy, needs, x, lse, labels, w, ignore_index, smoothing, divisor):

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..tape import OUTPUT
 from ..tensor import Tensor, method, record, wrap
 from .operands import axes_of, axis_of, need_kind, need_tensor
 from .selection import maximum, minimum
@@ -47,14 +48,15 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, ufunc: Any, operation: str)
     x = need_tensor(input, operation)
     axes = axes_of(dim, x.ndim, operation)
     _need_elements(x, axes, operation)
-    y = np.asarray(ufunc.reduce(x.array, axis=axes, keepdims=True))
-    out = y if keepdim else y.reshape([s for i, s in enumerate(x.shape) if i not in axes])
-    return record(out, (x,), _extreme_gradient, x, y, axes)
+    y = np.asarray(ufunc.reduce(x.array, axis=axes, keepdims=keepdim))
+    return record(y, (x,), _extreme_gradient, x, OUTPUT, axes)
 
 
 def _extreme_gradient(dy, needs, x, y, axes):
+    kept = [1 if i in axes else s for i, s in enumerate(x.shape)]
+    dy, y = dy.reshape(kept), y.reshape(kept)
     reached = (x == y) | (np.isnan(x) & np.isnan(y))
-    return (reached * (dy.reshape(y.shape) / reached.sum(axis=axes, keepdims=True).astype(dy.dtype)),)
+    return (reached * (dy / reached.sum(axis=axes, keepdims=True).astype(dy.dtype)),)
 
 
 def _need_elements(x: Tensor, axes: tuple[int, ...], operation: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..tape import OUTPUT
 from ..tensor import Tensor, record
 from .operands import need_tensor
 
@@ -59,7 +60,7 @@ def rbf_kernel(x: Tensor, z: Tensor | None = None, gamma: float = 1.0) -> Tensor
         k = backend.rbf_gram(a.array, None if b is None else b.array, gamma)
     except (TypeError, ValueError) as error:
         raise RuntimeError(str(error)) from None
-    return record(k, (a, b), _rbf_gradient, a, b, gamma, k)
+    return record(k, (a, b), _rbf_gradient, a, b, gamma, OUTPUT)
 
 
 def _rbf_gradient(dy, needs, x, z, gamma, k):

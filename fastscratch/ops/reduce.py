@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..tape import OUTPUT
 from ..tensor import Tensor, cast, in_place, method, record, wrap
 from .arithmetic import sub
 from .operands import axes_of, axis_of, need_kind, need_tensor, quiet, reduced
@@ -230,7 +231,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     with np.errstate(all="ignore"):
         y = np.asarray(_norm(np.abs(x.array), order, axes))
     shape = y.shape if keepdim else tuple(s for i, s in enumerate(x.shape) if i not in axes)
-    return record(y.reshape(shape), (x,), _norm_gradient, x, y, order, axes)
+    return record(y.reshape(shape), (x,), _norm_gradient, x, OUTPUT, order, axes)
 
 
 def _norm(size, p, axes):
@@ -244,7 +245,8 @@ def _norm(size, p, axes):
 
 
 def _norm_gradient(dy, needs, x, y, p, axes):
-    dy = dy.reshape(y.shape)
+    kept = [1 if i in axes else s for i, s in enumerate(x.shape)]
+    dy, y = dy.reshape(kept), y.reshape(kept)
     if math.isinf(p):
         reached = (np.abs(x) == y) | np.isnan(y)
         return (np.sign(x) * reached * (dy / reached.sum(axis=axes, keepdims=True, dtype=dy.dtype)),)
