@@ -91,12 +91,13 @@ def machine() -> dict[str, Any]:
         "fastscratch": fs.__version__,
         "instruction_set": fs.backend.get_isa(),
         "threads": fs.get_num_threads(),
-        "malloc": {k: v for k, v in os.environ.items() if k.startswith("MALLOC_")},
+        "environment": {k: v for k, v in os.environ.items() if k.startswith(("MALLOC_", "OPENBLAS_", "OMP_"))},
     }
 
 
 def save(path: str | Path, rows: Sequence[dict[str, Any]], **more: Any) -> None:
     """Write rows and machine as JSON."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps({"machine": machine(), **more, "rows": list(rows)}, indent=1) + "\n")
 
 

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     resume.set_defaults(run=_resume)
     evaluate = commands.add_parser("evaluate", help="evaluate a run's best checkpoint on the test set")
     evaluate.add_argument("folder", metavar="RUN", help="the run's folder")
+    evaluate.add_argument("--data", metavar="NAME|FOLDER", help="another data set's test set instead of the run's own")
     evaluate.set_defaults(run=_evaluate)
     info = commands.add_parser("info", help="version, backend, instruction sets, threads")
     info.set_defaults(run=_info)
@@ -198,7 +199,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     best = folder / "checkpoints" / "best.safetensors"
     if not best.exists():
         raise UserError(f"{folder} has no best checkpoint ({best.name})")
-    session = _session_of(folder)
+    if arguments.data:
+        settings, _ = _settings_of(folder)
+        session = Session(replace(settings, data=arguments.data, samples=None))
+    else:
+        session = _session_of(folder)
     print(f"data       {session.data_line()}")
     _print_results(session.test(best))
     return 0

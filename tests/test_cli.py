@@ -16,6 +16,7 @@ import pytest
 from fastscratch import safetensors
 from fastscratch.cli import main
 from fastscratch.data import write_idx
+from fastscratch.data.digits import make_digits
 from fastscratch.models import MODELS
 from fastscratch.train import save_checkpoint
 
@@ -59,6 +60,22 @@ def test_evaluate_repeats_the_result(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["evaluate", str(run_folder(tmp_path))]) == 0
     again = [line for line in capsys.readouterr().out.splitlines() if line.startswith("test ")]
     assert first == again
+
+
+def test_evaluate_on_another_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder of negatives: the network that knows the digits does not know these."""
+    main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path / "runs")])
+    images, labels = make_digits(200, seed=1)
+    other = tmp_path / "negatives"
+    other.mkdir()
+    for part in ("train", "t10k"):
+        write_idx(other / f"{part}-images-idx3-ubyte", 255 - images)
+        write_idx(other / f"{part}-labels-idx1-ubyte", labels.astype(np.uint8))
+    capsys.readouterr()
+    assert main(["evaluate", str(run_folder(tmp_path / "runs")), "--data", str(other)]) == 0
+    printed = capsys.readouterr().out
+    assert "negatives (100 training, 100 validation, 200 test)" in printed
+    assert float(printed.split("accuracy ")[1].split()[0].rstrip(",")) < 0.3
 
 
 @pytest.mark.parametrize("model", ["cnn", "cnn1d", "autoencoder"])

@@ -182,3 +182,12 @@ def test_as_in_pytorch(case: int, reduction: str, recwarn: Any) -> None:
         results.append([y.detach().numpy()] + [t.grad.numpy() for t in tensors if t.grad is not None])
     for theirs, ours in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
+
+
+def test_cross_entropy_refuses_labels_changed_before_the_way_back() -> None:
+    x = fs.tensor(np.zeros((2, 3)), requires_grad=True)
+    target = fs.tensor([0, 1])
+    y = loss.cross_entropy(x, target)
+    target += 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()

@@ -94,3 +94,12 @@ def test_every_twin_states_its_bound() -> None:
 def test_case_names_are_unique() -> None:
     names = [case.name for case in CASES]
     assert len(names) == len(set(names))
+
+
+@needs_extension
+@pytest.mark.parametrize("case", [c for c in CASES if c.bench], ids=str)
+def test_benchmark_inputs_fit_the_operation(case: Case) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [draw(rng) for draw in case.bench]
+    with fs.backend.use("c"):
+        case.call(*[fs.from_numpy(a.astype(np.float32) if a.dtype.kind == "f" else a) for a in arrays])

@@ -106,10 +106,11 @@ def cross_entropy(
     else:
         divisor = count if reduction == "mean" else 1.0
         y = np.asarray(total / divisor if divisor else math.nan, x.dtype)
-    return record(y, (x,), _cross_entropy_gradient, x, lse, labels, weight, *options, divisor)
+    return record(y, (x,), _cross_entropy_gradient, x, lse, t, weight, *options, divisor)
 
 
-def _cross_entropy_gradient(dy, needs, x, lse, labels, w, ignore_index, smoothing, divisor):
+def _cross_entropy_gradient(dy, needs, x, lse, target, w, ignore_index, smoothing, divisor):
+    labels = _flat_labels(target)
     share = dy.reshape(-1) if divisor is None else np.asarray(dy / divisor if divisor else dy * math.nan, x.dtype)
     dx = backend.cross_entropy_backward(share, _rows(x), lse, labels, w, ignore_index, smoothing)
     axis = 1 if x.ndim > 1 else 0
@@ -193,7 +194,11 @@ def _labels(x: Tensor, target: Tensor, operation: str) -> Any:
     if target.shape != expected:
         error = ValueError if target.shape[:1] != expected[:1] else RuntimeError
         raise error(f"{operation}: input {x.shape} needs labels of shape {expected}, got {target.shape}")
-    return target.array.reshape(-1).astype(np.int64, copy=False)
+    return _flat_labels(target.array)
+
+
+def _flat_labels(target: Any) -> Any:
+    return target.reshape(-1).astype(np.int64, copy=False)
 
 
 def _check_weight(weight: Tensor | None, x: Tensor, operation: str) -> None:

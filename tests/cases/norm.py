@@ -35,7 +35,7 @@ CASES = [
     Case("batch_norm_off_centre", lambda x: _training(x + 100.0), (normal(5, 4, 3),), specials=False),
     Case("batch_norm_inference", _inference, (normal(3, 4, 2, 5), normal(4), normal(4))),
     Case("batch_norm_inference_plain", _inference, (normal(6, 19),)),
-    Case("layer_norm", _layer(5), (normal(6, 5), normal(5), normal(5)),
+    Case("layer_norm", lambda x, w, b: layer_norm(x, w.shape, w, b), (normal(6, 5), normal(5), normal(5)),
          bench=(normal(64, 128, 256), normal(256), normal(256))),
     Case("layer_norm_plain", _layer(2, 3), (normal(4, 2, 3),)),
     Case("layer_norm_axes", _layer(4, 7), (normal(2, 3, 4, 7), normal(4, 7), normal(4, 7))),
