@@ -10,6 +10,7 @@ from conftest import needs_extension
 from harness import LAYOUTS, corrupted, kernels_used, run, with_specials
 
 import fastscratch as fs
+from fastscratch.backend.parity import compare
 
 # Settings and state of the extension: they have no twin.
 CONFIGURATION = {
@@ -89,6 +90,14 @@ def test_kernels_and_twins_have_the_same_names_and_signatures() -> None:
 
 def test_every_twin_states_its_bound() -> None:
     assert [n for n in KERNELS if not hasattr(getattr(fs.backend._numpy, n), "bound")] == []
+
+
+def test_partial_sums_may_overflow_only_near_the_largest_number() -> None:
+    largest = float(np.finfo(np.float32).max)
+    inf = np.array([np.inf], np.float32)
+    assert compare(inf, np.array([0.9 * largest]), 1e-5 * largest) is None
+    assert compare(inf, np.array([0.9 * largest]), 1e-9 * largest) is not None
+    assert compare(inf, np.array([1.0]), 1e-5) is not None
 
 
 def test_case_names_are_unique() -> None:
