@@ -100,8 +100,8 @@ def kernels_used(case: Case) -> set[str]:
     return used
 
 
-def corrupted(kernel: Any, inplace: tuple[int, ...]) -> Any:
-    """The kernel, except that one element of what it computes is wrong."""
+def corrupted(kernel: Any, inplace: tuple[int, ...], output: int = -1) -> Any:
+    """The kernel, except that one element of one of its outputs is wrong."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         result = kernel(*args, **kwargs)
@@ -111,7 +111,7 @@ def corrupted(kernel: Any, inplace: tuple[int, ...]) -> Any:
         arrays = [a for a in _arrays(place) if a.size]
         if not arrays:
             return result
-        victim = arrays[-1]
+        victim = arrays[output]
         index = tuple(s - 1 for s in victim.shape)
         wrong = victim[index] + 1 if victim.dtype.kind != "f" else victim[index] * 1.01 + 0.01
         if inplace or victim.ndim:

@@ -59,8 +59,9 @@ def test_gradient(case: Case) -> None:
 
 
 @needs_extension
+@pytest.mark.parametrize("output", [0, -1], ids=["first", "last"])
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_wrong_kernel_is_named(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_kernel_is_named(kernel: str, output: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """One wrong element in one kernel's result, and the backend `check` says which kernel it was."""
     from fastscratch.backend import _c
 
@@ -68,7 +69,7 @@ def test_wrong_kernel_is_named(kernel: str, monkeypatch: pytest.MonkeyPatch) -> 
     rows = [case for case in CASES if kernel in kernels_used(case)]
     assert rows, f"no row of the table calls {kernel}"
     twin = getattr(fs.backend._numpy, kernel)
-    monkeypatch.setattr(_c, kernel, corrupted(getattr(_c, kernel), twin.inplace))
+    monkeypatch.setattr(_c, kernel, corrupted(getattr(_c, kernel), twin.inplace, output))
     with fs.backend.use("check"), pytest.raises(fs.backend.BackendMismatch, match=rf"^{kernel}\("):
         for case in rows:
             run(case, case.draw(np.float64))
