@@ -1,27 +1,75 @@
-"""python -m benchmarks [kernels] [--threads 1,2] [--json FILE] [--match TEXT]"""
+"""python -m benchmarks [kernels|steps|overhead|scaling] [--against PEERS] [--threads 1,2] [--json FILE] [--plot FILE]
+
+kernels    every operation of the test table, C against NumPy; with other peers, single operations and matrix products
+steps      whole training steps and predictions
+overhead   what one operation on 8 numbers costs
+scaling    time and memory against batch, width, channels and threads, with the slopes of the log-log lines
+
+Peers: numpy, torch (at its best and as installed), jax, sklearn; avx2 and baseline are fastscratch's own narrower builds.
+Each runs in a process of its own, in turns with ours; what is not installed is left out, with a word.
+"""
 
 import argparse
+import sys
+from importlib.util import find_spec
 
-from . import kernels
-from .timing import save, table
+from . import report, scaling, twins
+from .contest import contest, versions
+from .timing import machine
+
+OWN = ("avx2", "baseline")
+PEERS = ("numpy", "torch", "jax", "sklearn", *OWN)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="?", choices=["kernels", "steps", "overhead", "scaling"], default="kernels")
+    parser.add_argument("--against", default="", help="peers, with commas between: " + ", ".join(PEERS))
+    parser.add_argument("--threads", default="1", help="numbers of threads, with commas between")
+    parser.add_argument("--match", default="", help="only rows whose name holds this")
+    parser.add_argument("--rounds", type=int, default=15, help="samples of each contestant")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser.add_argument("--plot", metavar="FILE", help="draw the ratios there, as SVG or PNG")
+    arguments = parser.parse_args()
+    arguments.against = [peer for peer in arguments.against.split(",") if peer]
+    arguments.threads = [int(n) for n in arguments.threads.split(",")]
+    unknown = set(arguments.against) - set(PEERS)
+    if unknown:
+        parser.error(f"no peer is called {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+    return arguments
+
+
+def _installed(peers: list[str]) -> list[str]:
+    missing = [peer for peer in peers if peer not in OWN and find_spec(peer) is None]
+    if missing:
+        print(f"not installed, left out: {', '.join(missing)}", file=sys.stderr)
+    return [peer for peer in peers if peer not in missing]
 
 
 def main() -> None:
-    """Run the benchmarks that were asked for and print their tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Kernels against their NumPy twins.")
-    parser.add_argument("what", nargs="?", choices=["kernels"], default="kernels")
-    parser.add_argument("--threads", default="1", help="numbers of threads, with commas between")
-    parser.add_argument("--match", default="", help="only operations whose name holds this")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there")
-    arguments = parser.parse_args()
-    rows = []
-    for threads in arguments.threads.split(","):
-        rows += kernels.run(int(threads), arguments.match)
-    print("Forward and, where there is one, backward, float32; microseconds, medians and minima; ratio = NumPy / C\n")
-    columns = {"operation": "", "inputs": "", "threads": "d", "c (us)": ".1f", "numpy (us)": ".1f"}
-    print(table(rows, {**columns, "c min": ".1f", "numpy min": ".1f", "ratio": ".2f"}))
+    """Run the benchmark that was asked for and print its table."""
+    arguments = _arguments()
+    against = _installed(arguments.against)
+    result = {"benchmark": arguments.what, "machine": machine()}
+    if arguments.what == "scaling":
+        result["rows"] = scaling.run(arguments.threads, arguments.match)
+    elif arguments.what == "kernels" and against in ([], ["numpy"]):
+        result["benchmark"] = "twins"
+        result["rows"] = [row for n in arguments.threads for row in twins.run(n, arguments.match)]
+    else:
+        result["contestants"] = versions(against, arguments.threads[0])
+        result["rows"] = [
+            row
+            for threads in arguments.threads
+            for row in contest(arguments.what, against, threads, match=arguments.match, rounds=arguments.rounds)
+        ]
+    print(report.text(result))
     if arguments.json:
-        save(arguments.json, rows)
+        report.save(arguments.json, result)
+    if arguments.plot:
+        report.plot(arguments.plot, result)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ def machine() -> dict[str, Any]:
         "numpy_blas": np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"],  # type: ignore[call-overload]
         "fastscratch": fs.__version__,
         "instruction_set": fs.backend.get_isa(),
+        "compiler": fs.backend.compiler(),
         "threads": fs.get_num_threads(),
         "environment": {k: v for k, v in os.environ.items() if k.startswith(("MALLOC_", "OPENBLAS_", "OMP_"))},
     }

@@ -114,6 +114,11 @@ def get_isa() -> str | None:
     return None if _c is None else _c.get_isa()
 
 
+def compiler() -> str | None:
+    """The compiler that built the extension; None without it."""
+    return None if _c is None else _c.compiler()
+
+
 def set_num_threads(n: int) -> None:
     """Let kernels use up to n threads. Results do not depend on n."""
     if not isinstance(n, int) or isinstance(n, bool):
@@ -141,6 +146,12 @@ def empty_cache() -> None:
     """Give memory that lies idle in the allocator back to the system."""
     if _c is not None:
         _c.empty_cache()
+
+
+def reset_peak_memory_stats() -> None:
+    """Start the allocator's peak anew from what is in use now."""
+    if _c is not None:
+        _c.reset_peak_memory()
 
 
 def _start() -> None:

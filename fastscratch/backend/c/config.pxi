@@ -18,6 +18,20 @@ cdef extern from "fastscratch.h" nogil:
         size_t used, cached, peak, hits, misses, cap
     fs_memory fs_memory_stats()
 
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define FS_COMPILER "Clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define FS_COMPILER "GCC " __VERSION__
+    #elif defined(_MSC_VER)
+    #define FS_COMPILER "MSVC"
+    #else
+    #define FS_COMPILER "unknown"
+    #endif
+    """
+    const char *FS_COMPILER
+
 _ISA_NAMES = {FS_BASELINE: "baseline", FS_NEON: "neon", FS_AVX2: "avx2", FS_AVX512: "avx512"}
 
 fs_threads_init()
@@ -46,6 +60,11 @@ def set_isa(name):
 def best_isa():
     """The widest instruction set that this machine runs."""
     return _ISA_NAMES[fs_isa_best()]
+
+
+def compiler():
+    """The compiler that built this extension."""
+    return FS_COMPILER.decode()
 
 
 def set_num_threads(int n):

@@ -1,0 +1,230 @@
+"""Tables, pictures and the README's section from results: ``python -m benchmarks.report``.
+
+It reads benchmarks/results/*.json, writes a table and a picture beside each, and puts the chief rows into README.md between
+its two marks. Nothing is measured here.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from .reasons import reason
+from .timing import table
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+COMMANDS = {
+    "steps": "python -m benchmarks steps --against torch --threads 1,2 --json benchmarks/results/steps.json",
+    "kernels": "python -m benchmarks kernels --against numpy,torch --threads 1,2 --json benchmarks/results/kernels.json",
+    "overhead": "python -m benchmarks overhead --against torch --json benchmarks/results/overhead.json",
+    "scaling": "python -m benchmarks scaling --threads 1,2 --json benchmarks/results/scaling.json",
+    "twins": "OPENBLAS_NUM_THREADS=1 python -m benchmarks kernels --json benchmarks/results/twins.json",
+}
+MARKS = "<!-- performance: begin -->", "<!-- performance: end -->"
+Result = dict[str, Any]
+
+
+def save(path: str | Path, result: Result) -> None:
+    """Write a result as JSON."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _time(seconds: float) -> str:
+    return f"{1e6 * seconds:.1f} µs" if seconds < 1e-3 else f"{1e3 * seconds:.2f} ms"
+
+
+def _peers(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row["ratios"]))
+
+
+def _contest_table(rows: list[dict[str, Any]]) -> str:
+    """Median times and, for each peer, how many times ours it takes (of the minima in brackets)."""
+    peers, lines = _peers(rows), []
+    for row in rows:
+        line = {"work": row["work"], "threads": row["threads"], "ours": _time(row["figures"]["fastscratch"]["median"])}
+        for peer in peers:
+            known = peer in row["ratios"]
+            line[f"{peer} / ours"] = f"{row['ratios'][peer]:.2f} ({row['ratios_of_minima'][peer]:.2f})" if known else ""
+        line["GFLOP/s"] = f"{row['gflops']:.0f}" if "gflops" in row else ""
+        line["target"] = f"{row['target']:g}" if row["target"] else ""
+        line["reached"] = {True: "yes", False: "**no**", None: ""}[row.get("reached")]
+        lines.append(line)
+    return table(lines, dict.fromkeys(lines[0], ""))
+
+
+def missed(rows: list[dict[str, Any]]) -> str:
+    """What missed its target, and why."""
+    found = [row for row in rows if row.get("reached") is False]
+    if not found:
+        return ""
+    lines = ["", "Missed, and why:", ""]
+    for row in found:
+        best = min(ratio for name, ratio in row["ratios"].items() if name in ("torch", "numpy"))
+        lines.append(
+            f"- {row['work']}, {row['threads']} threads: {best:.2f} of {row['target']:g}. {reason(row['work'])}"
+        )
+    return "\n".join(lines)
+
+
+def _scaling_table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        {
+            "network": row["network"],
+            "axis": row["axis"],
+            "value": row["value"],
+            "threads": row["threads"],
+            "time": _time(row["seconds"]),
+            "peak MB": f"{row['peak_bytes'] / 1e6:.1f}",
+            "slope of time": f"{row['slope']:.2f}",
+            "slope of memory": f"{row['memory_slope']:.2f}",
+        }
+        for row in rows
+    ]
+    return table(lines, dict.fromkeys(lines[0], ""))
+
+
+def _twins_table(rows: list[dict[str, Any]]) -> str:
+    columns = {"operation": "", "inputs": "", "threads": "d", "c (us)": ".1f", "numpy (us)": ".1f"}
+    return table(rows, {**columns, "c min": ".1f", "numpy min": ".1f", "ratio": ".2f"})
+
+
+HEADS = {
+    "twins": "Forward and, where there is one, backward, float32; microseconds, medians and minima; ratio = NumPy / C.",
+    "scaling": "Median time of a training step, and the allocator's bytes at its peak.",
+    "overhead": "One operation on 8 float32, its gradient recorded where there is one.",
+}
+CONTEST = (
+    "Medians; peer / ours, and in brackets the ratio of the minima. "
+    "torch: its faster layout, tuned malloc, fused optimizer."
+)
+
+
+def text(result: Result) -> str:
+    """A result as a table in Markdown."""
+    kind, rows = result["benchmark"], result["rows"]
+    if not rows:
+        return "nothing measured"
+    if kind in ("twins", "scaling"):
+        return f"{HEADS[kind]}\n\n{(_twins_table if kind == 'twins' else _scaling_table)(rows)}"
+    head = f"{HEADS[kind]} {CONTEST}" if kind in HEADS else CONTEST
+    return f"{head}\n\n{_contest_table(rows)}\n{missed(rows)}"
+
+
+def where(result: Result) -> str:
+    """The machine and the versions, in a sentence."""
+    m = result["machine"]
+    parts = [f"{m['cpus']} cores of {m['processor']}", f"{m['instruction_set']}", f"{m['compiler']}"]
+    parts += [f"Python {m['python']}", f"NumPy {m['numpy']} ({m['numpy_blas']})"]
+    for name, about in result.get("contestants", {}).items():
+        if name not in ("fastscratch", "numpy") and "-" not in name and " " not in name:
+            parts.append(f"{name} {about['version']}")
+    return ", ".join(parts) + f"; {m['date']}."
+
+
+def plot(path: str | Path, result: Result) -> None:
+    """Draw the ratios as bars, or the scaling as lines."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure = (
+        _plot_scaling(plt, result["rows"]) if result["benchmark"] == "scaling" else _plot_ratios(plt, result["rows"])
+    )
+    figure.savefig(path, bbox_inches="tight", dpi=110)
+    plt.close(figure)
+
+
+def _ratio_of(row: dict[str, Any]) -> float:
+    if "ratio" in row:
+        return row["ratio"]
+    return min((r for n, r in row["ratios"].items() if n in ("torch", "numpy")), default=float("nan"))
+
+
+def _plot_ratios(plt: Any, rows: list[dict[str, Any]]) -> Any:
+    labels = [row.get("work") or row["operation"] for row in rows]
+    counts = sorted({row["threads"] for row in rows})
+    names = list(dict.fromkeys(labels))
+    figure, axes = plt.subplots(figsize=(9, 0.6 + (0.16 + 0.13 * len(counts)) * len(names)))
+    height = 0.8 / len(counts)
+    for i, threads in enumerate(counts):
+        of = {label: row for label, row in zip(labels, rows, strict=True) if row["threads"] == threads}
+        y = [n + (i - (len(counts) - 1) / 2) * height for n, name in enumerate(names) if name in of]
+        axes.barh(y, [_ratio_of(of[name]) for name in names if name in of], height, label=f"{threads} threads")
+    targets = {row["work"]: row["target"] for row in rows if row.get("target")}
+    if targets:
+        at = [n for n, name in enumerate(names) if name in targets]
+        axes.plot([targets[names[n]] for n in at], at, "k|", markersize=9, label="target")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
+    axes.set_xlabel("the peer's time / ours (median); more is faster")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.legend(loc="lower right", fontsize=8)
+    return figure
+
+
+def _plot_scaling(plt: Any, rows: list[dict[str, Any]]) -> Any:
+    kinds = list(dict.fromkeys(row["axis"] for row in rows))
+    figure, grid = plt.subplots(2, len(kinds), figsize=(3.6 * len(kinds), 6), squeeze=False)
+    for column, axis in enumerate(kinds):
+        for network in dict.fromkeys(row["network"] for row in rows if row["axis"] == axis):
+            line = [row for row in rows if (row["axis"], row["network"]) == (axis, network)]
+            x = [row["value"] for row in line]
+            for panel, key, slope, scale in zip(
+                grid[:, column], ("seconds", "peak_bytes"), ("slope", "memory_slope"), (1e3, 1e-6), strict=True
+            ):
+                panel.plot(x, [scale * row[key] for row in line], "o-", label=f"{network}: slope {line[0][slope]:.2f}")
+                panel.set_xscale("log", base=2)
+                panel.set_yscale("log")
+                panel.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
+                panel.set_xlabel(axis)
+                panel.legend(fontsize=6)
+                panel.grid(which="both", alpha=0.3)
+    grid[0][0].set_ylabel("ms of a step")
+    grid[1][0].set_ylabel("MB at the peak")
+    figure.tight_layout()
+    return figure
+
+
+def section(results: dict[str, Result]) -> str:
+    """The README's section on performance: the steps, then what is in the other tables in a line each."""
+    parts = []
+    if "steps" in results:
+        result = results["steps"]
+        parts += [where(result), "", f"`{COMMANDS['steps']}`", "", text(result), ""]
+    for name, result in results.items():
+        if name in COMMANDS and name != "steps":
+            parts.append(f"- [{name}](benchmarks/results/{name}.md), `{COMMANDS[name]}`: {_count(result)}")
+    return "\n".join(parts)
+
+
+def _count(result: Result) -> str:
+    rows = [row for row in result["rows"] if row.get("reached") is not None]
+    if not rows:
+        return f"{len(result['rows'])} rows."
+    return f"{sum(row['reached'] for row in rows)} of {len(rows)} rows reach their target."
+
+
+def main() -> None:
+    """Write every table, every picture, and the README's section."""
+    results = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        result = json.loads(path.read_text())
+        if "benchmark" not in result:
+            continue
+        results[path.stem] = result
+        path.with_suffix(".md").write_text(f"{where(result)}\n\n{text(result)}\n")
+        plot(path.with_suffix(".svg"), result)
+    begin, end = MARKS
+    body = f"{begin}\n{section(results)}\n{end}"
+    readme = README.read_text(encoding="utf-8")
+    README.write_text(re.sub(f"{begin}.*?{end}", lambda match: body, readme, flags=re.DOTALL), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""One operation on 8 floats: what it costs beyond the arithmetic."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..library import Call, Library
+from .work import Work
+
+SIZE = 8
+
+
+def small(operation: Callable[[Any, Any], Any]) -> Callable[[Library], Call]:
+    """operation(x, y), x with a gradient, on 8 numbers each."""
+
+    def build(library: Library) -> Call:
+        x = library.tensor(np.full(SIZE, 0.5, np.float32), grad=True)
+        y = library.tensor(np.full(SIZE, 2.0, np.float32))
+        return lambda: operation(x, y)
+
+    return build
+
+
+def _linear(library: Library) -> Call:
+    layer = library.nn.Linear(SIZE, SIZE)
+    x = library.tensor(np.full((1, SIZE), 0.5, np.float32))
+    return lambda: layer(x)
+
+
+def _add_in_place(library: Library) -> Call:
+    z, y = library.tensor(np.zeros(SIZE, np.float32)), library.tensor(np.full(SIZE, 2.0, np.float32))
+    return lambda: z.add_(y)
+
+
+WORKS = [
+    Work("x * y", small(lambda x, y: x * y), 2.0),
+    Work("x + y", small(lambda x, y: x + y), 2.0),
+    Work("x * 2.0", small(lambda x, y: x * 2.0), 2.0),
+    Work("x ** 2", small(lambda x, y: x**2), 2.0),
+    Work("x.relu()", small(lambda x, y: x.relu()), 2.0),
+    Work("x.tanh()", small(lambda x, y: x.tanh()), 2.0),
+    Work("x.sum()", small(lambda x, y: x.sum()), 2.0),
+    Work("x.reshape(2, 4)", small(lambda x, y: x.reshape(2, 4)), 2.0),
+    Work("x[1:3]", small(lambda x, y: x[1:3]), 2.0),
+    Work("(x * y).sum().backward()", small(lambda x, y: (x * y).sum().backward()), 2.0),
+    Work("z.add_(y), nothing recorded", _add_in_place, 2.0),
+    Work("Linear(8, 8), one row", _linear, 2.0),
+]

@@ -1,0 +1,27 @@
+"""A piece of work that several libraries do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..library import Call, Library
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row of a benchmark.
+
+    build(library) returns the call to time. It computes the same in every library: check(result of the call), where given,
+    is a number that must agree. peers holds the same work in libraries that do not speak PyTorch.
+    """
+
+    name: str
+    build: Callable[[Library], Call]
+    target: float | None = None
+    target_installed: float | None = None
+    flops: float | None = None
+    images: bool = False
+    check: Callable[[Any], float] | None = None
+    peers: dict[str, Callable[[int], Call]] = field(default_factory=dict)
+    only_peers: bool = False
+    reason: str = ""

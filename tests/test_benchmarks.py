@@ -1,0 +1,119 @@
+"""The benchmarks: every work runs, libraries are compared on equal results, and the tables say what was measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastscratch as fs
+
+ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="the benchmarks are not part of a wheel")
+sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture
+def threads():
+    before = fs.get_num_threads()
+    yield before
+    fs.set_num_threads(before)
+
+
+@pytest.mark.parametrize("group", ["steps", "overhead"])
+def test_every_work_runs(group, threads):
+    from benchmarks.library import Library
+    from benchmarks.works import GROUPS
+
+    for work in GROUPS[group]:
+        if "1024" in work.name or "256" in work.name:
+            continue
+        result = work.build(Library("fastscratch", threads))()
+        if work.check:
+            assert np.isfinite(work.check(result)), work.name
+
+
+def test_a_worker_times_a_work_and_names_what_fails():
+    from benchmarks.worker import Worker
+
+    worker = Worker("fastscratch", 1)
+    before = fs.get_num_threads()
+    try:
+        prepared = worker.prepare("steps", "step, MLP 2-16-16-2, SGD, batch 32")
+        assert prepared["variants"] == [""] and np.isfinite(prepared["check"])
+        sample = worker.sample("")
+        assert sample["seconds"] > 0 and sample["faults"] >= 0
+        assert worker.about()["version"] == fs.__version__
+        with pytest.raises(StopIteration):
+            worker.prepare("steps", "no such work")
+    finally:
+        fs.set_num_threads(before)
+
+
+def test_contestants_that_disagree_are_not_compared():
+    from benchmarks.contest import _agree
+    from benchmarks.works.work import Work
+
+    work = Work("w", lambda library: lambda: None)
+    _agree(work, {"fastscratch": 1.0, "torch": 1.0001})
+    with pytest.raises(RuntimeError, match=r"torch computes 1\.1, fastscratch 1\.0"):
+        _agree(work, {"fastscratch": 1.0, "torch": 1.1})
+    with pytest.raises(RuntimeError, match="torch computes nan"):
+        _agree(work, {"fastscratch": 1.0, "torch": float("nan")})
+
+
+def _row(ours, torch, target):
+    from benchmarks.contest import _row as row
+    from benchmarks.works.work import Work
+
+    figures = {
+        name: {"median": t, "min": t / 2, "spread": 0.1} for name, t in (("fastscratch", ours), ("torch", torch))
+    }
+    return row(Work("a step", lambda library: lambda: None, target, flops=1e6), 2, figures)
+
+
+def test_the_table_shows_what_was_missed():
+    from benchmarks import report
+
+    reached, missed = _row(1e-3, 3e-3, 2.0), _row(1e-3, 1.5e-3, 2.0)
+    assert reached["reached"] is True and missed["reached"] is False
+    assert reached["ratios"]["torch"] == pytest.approx(3) and reached["gflops"] == pytest.approx(1.0)
+    text = report.text({"benchmark": "steps", "rows": [reached, missed]})
+    assert "1.50 (1.50)" in text and "**no**" in text
+    assert "a step, 2 threads: 1.50 of 2" in text
+    assert text.count("Missed, and why") == 1
+    assert "Missed" not in report.text({"benchmark": "steps", "rows": [reached]})
+
+
+def test_slopes_of_known_lines():
+    from benchmarks.scaling import slope
+
+    line = [{"value": v, "seconds": 3 * v**2} for v in (1, 2, 4, 8)]
+    assert slope(line, "seconds") == pytest.approx(2)
+    assert np.isnan(slope(line[:1], "seconds"))
+
+
+def test_the_command_writes_what_it_measured(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "overhead", "--match", "x * y", "--rounds", "2"]
+    done = subprocess.run(
+        [*command, "--json", str(tmp_path / "o.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "o.json").read_text())
+    assert result["benchmark"] == "overhead" and result["machine"]["numpy"] == np.__version__
+    assert result["contestants"]["fastscratch"]["instruction_set"] == fs.backend.get_isa()
+    assert all(row["figures"]["fastscratch"]["median"] > 0 for row in result["rows"])
+    assert "x * y" in done.stdout
+
+
+def test_an_unknown_peer_is_refused():
+    command = [sys.executable, "-m", "benchmarks", "steps", "--against", "tensorflow"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "no peer is called tensorflow" in done.stderr
