@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from .contest import JUDGES
 from .reasons import reason
 from .timing import table
 
@@ -61,7 +62,7 @@ def missed(rows: list[dict[str, Any]]) -> str:
         return ""
     lines = ["", "Missed, and why:", ""]
     for row in found:
-        best = min(ratio for name, ratio in row["ratios"].items() if name in ("torch", "numpy"))
+        best = min(ratio for name, ratio in row["ratios"].items() if name in JUDGES)
         lines.append(
             f"- {row['work']}, {row['threads']} threads: {best:.2f} of {row['target']:g}. {reason(row['work'])}"
         )
@@ -140,7 +141,7 @@ def plot(path: str | Path, result: Result) -> None:
 def _ratio_of(row: dict[str, Any]) -> float:
     if "ratio" in row:
         return row["ratio"]
-    return min((r for n, r in row["ratios"].items() if n in ("torch", "numpy")), default=float("nan"))
+    return min((r for n, r in row["ratios"].items() if n in JUDGES), default=float("nan"))
 
 
 def _plot_ratios(plt: Any, rows: list[dict[str, Any]]) -> Any:

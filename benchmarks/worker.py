@@ -49,6 +49,8 @@ class Worker:
             return {"": work.peers[self.contestant](self.threads)}
         if not self.contestant.startswith(("fastscratch", "torch")):
             return {}
+        if work.ours_alone and self.contestant.startswith("torch"):
+            return {}
         found = libraries(self.contestant, self.threads, images=work.images)
         return {variant: work.build(library) for variant, library in found.items()}
 

@@ -249,4 +249,48 @@ def _matmul_works() -> list[Work]:
     return works
 
 
-WORKS = [*_conv_works(), *_layer_works(), *_norm_works(), *_pointwise_works(), *_matmul_works()]
+# ---- Gram matrices and Cholesky ----
+
+
+def _rbf(n: int, d: int, dtype: str) -> Work:
+    x = normal(n, d).astype(dtype)
+    gamma = 1 / d
+
+    def build(library: Library) -> Call:
+        a = library.tensor(x)
+        return lambda: library.module.rbf_kernel(a, a, gamma)
+
+    def with_sklearn(threads: int) -> Call:
+        from sklearn.metrics.pairwise import rbf_kernel
+
+        return lambda: rbf_kernel(x, x, gamma)
+
+    flops = 2.0 * n * n * d
+    return Work(f"rbf_kernel {dtype} {n}x{d}", build, flops=flops, peers={"sklearn": with_sklearn}, ours_alone=True)
+
+
+def _cholesky(n: int) -> Work:
+    x = normal(n, n + 8).astype(np.float64)
+    a = x @ x.T / n + np.eye(n)
+
+    def build(library: Library) -> Call:
+        matrix = library.tensor(a)
+        return lambda: library.module.linalg.cholesky(matrix)
+
+    peers: dict[str, Callable[[int], Call]] = {"numpy": lambda threads: lambda: np.linalg.cholesky(a)}
+    return Work(f"cholesky float64 {n}", build, flops=n**3 / 3, check=_absolute, peers=peers)
+
+
+def _kernel_machine_works() -> list[Work]:
+    grams = [_rbf(2000, d, dtype) for d in (64, 784) for dtype in ("float32", "float64")]
+    return [*grams, *(_cholesky(n) for n in (500, 2000))]
+
+
+WORKS = [
+    *_conv_works(),
+    *_layer_works(),
+    *_norm_works(),
+    *_pointwise_works(),
+    *_matmul_works(),
+    *_kernel_machine_works(),
+]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..library import Call, Library
+from . import with_jax
 from .work import Work
 
 
@@ -107,7 +108,8 @@ def _works() -> list[Work]:
     for n, target in ((32, 2.5), (64, 2.5), (256, 2.0)):
         flops = n * (784 * 128 * 4 + 128 * 10 * 6)
         name = f"step, MLP 784-128-10 tanh, SGD, batch {n}"
-        works.append(Work(name, step(mlp, (n, 784), "SGD", lr=1e-3), target, flops=flops, check=_sum))
+        peers = {"jax": with_jax.step(with_jax.MLP, (n, 784), 10)}
+        works.append(Work(name, step(mlp, (n, 784), "SGD", lr=1e-3), target, flops=flops, check=_sum, peers=peers))
     flops = 64 * (784 * 256 * 4 + 256 * 128 * 6 + 128 * 10 * 6)
     adam = step(deep_mlp, (64, 784), "Adam", lr=1e-4)
     works.append(Work("step, MLP 784-256-128-10, Adam, batch 64", adam, 2.0, flops=flops, check=_sum))
@@ -115,7 +117,9 @@ def _works() -> list[Work]:
         # 3x3 convolutions: 676 pixels x 1 -> 32 (no gradient in x), 121 pixels x 32 -> 64
         flops = n * (676 * 9 * 32 * 4 + 121 * 288 * 64 * 6 + 1600 * 128 * 6 + 128 * 10 * 6)
         work = step(cnn, (n, 1, 28, 28), "SGD", lr=1e-3, momentum=0.9)
-        works.append(Work(f"step, CNN, SGD with momentum, batch {n}", work, 2.5, flops=flops, images=True, check=_sum))
+        peers = {"jax": with_jax.step(with_jax.CNN, (n, 28, 28, 1), 10, momentum=0.9)}
+        name = f"step, CNN, SGD with momentum, batch {n}"
+        works.append(Work(name, work, 2.5, flops=flops, images=True, check=_sum, peers=peers))
     work = step(bn_cnn, (64, 1, 28, 28), "SGD", lr=1e-3, momentum=0.9)
     flops = 64 * (784 * 9 * 32 * 4 + 784 * 288 * 32 * 6 + 196 * 288 * 64 * 6 + 3136 * 128 * 6 + 128 * 10 * 6)
     works.append(Work("step, CNN with batch norm and dropout, batch 64", work, 2.3, flops=flops, images=True))
@@ -123,11 +127,14 @@ def _works() -> list[Work]:
     work = step(cnn1d, (64, 1, 784), "Adam", lr=1e-4)
     works.append(Work("step, 1-d CNN, Adam, batch 64", work, 2.5, flops=flops, check=_sum))
     work = step(tiny_mlp, (32, 2), "SGD", classes=2, lr=1e-3)
-    works.append(Work("step, MLP 2-16-16-2, SGD, batch 32", work, 5.0, flops=32 * (32 * 4 + 288 * 6), check=_sum))
+    peers = {"jax": with_jax.step(with_jax.TINY_MLP, (32, 2), 2)}
+    flops = 32 * (32 * 4 + 288 * 6)
+    works.append(Work("step, MLP 2-16-16-2, SGD, batch 32", work, 5.0, flops=flops, check=_sum, peers=peers))
     for n, target in ((1, 4.0), (64, 2.5), (1024, 2.0)):
         flops = n * (676 * 9 * 32 * 2 + 121 * 288 * 64 * 2 + 1600 * 128 * 2 + 128 * 10 * 2)
         work = predict(cnn, (n, 1, 28, 28))
-        works.append(Work(f"predict, CNN, batch {n}", work, target, flops=flops, images=True, check=_sum))
+        peers = {"jax": with_jax.predict(with_jax.CNN, (n, 28, 28, 1))}
+        works.append(Work(f"predict, CNN, batch {n}", work, target, flops=flops, images=True, check=_sum, peers=peers))
     return works
 
 

@@ -12,7 +12,8 @@ class Work:
     """One row of a benchmark.
 
     build(library) returns the call to time. It computes the same in every library: check(result of the call), where given,
-    is a number that must agree. peers holds the same work in libraries that do not speak PyTorch.
+    is a number that must agree. peers holds the same work in libraries that do not speak PyTorch; ours_alone: PyTorch has
+    no such operation.
     """
 
     name: str
@@ -23,5 +24,4 @@ class Work:
     images: bool = False
     check: Callable[[Any], float] | None = None
     peers: dict[str, Callable[[int], Call]] = field(default_factory=dict)
-    only_peers: bool = False
-    reason: str = ""
+    ours_alone: bool = False
