@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from . import dtypes, tape
+from . import backend, dtypes, tape
 from .device import CPU, device
 from .tape import Gradient, Node
 
@@ -443,6 +443,11 @@ def record_view(array: Array, base: Tensor, gradient: Gradient, *saved: Any) -> 
     return out
 
 
+def _compiled() -> Any:
+    """wrap, record and record_view as the extension has them: the same without the interpreter."""
+    return backend.tape_functions(Tensor, Node, tape._Output, tape.OUTPUT, tape.mode, tape._clock, history, np.asarray)
+
+
 def cast(x: Tensor, dtype: dtypes.DType) -> Tensor:
     """x in another dtype, on the tape; x itself if it has it already."""
     if x.array.dtype == dtype:
@@ -552,6 +557,9 @@ def _move_retained(x: Tensor, node: Node | None) -> None:
     """retain_grad() is about the tensor, not about the operation that made it first."""
     if x._node is not None and node is not None:
         node.retained, x._node.retained = x._node.retained, None
+
+
+wrap, record, record_view = _compiled() or (wrap, record, record_view)
 
 
 def seed_gradient(tensor: Tensor, gradient: Any) -> Array:

@@ -154,6 +154,11 @@ def reset_peak_memory_stats() -> None:
         _c.reset_peak_memory()
 
 
+def tape_functions(*classes: Any) -> Any:
+    """What tensor.py has in Python and the extension too; None without the extension or where NumPy was asked for."""
+    return None if _c is None or _current == "numpy" else _c.tape_functions(*classes)
+
+
 def _start() -> None:
     """The backend that the environment asks for."""
     wanted = os.environ.get("FASTSCRATCH_BACKEND", "")

@@ -1,0 +1,146 @@
+# What operations leave on the tape, without the interpreter: wrap, record and record_view of fastscratch/tensor.py.
+#
+# The Python functions of those names say what is meant and serve where there is no extension. Tensor and Node stay Python
+# classes; their __slots__ are read and written here where they lie in the objects.
+
+from cpython.object cimport PyObject, PyObject_TypeCheck, PyTypeObject
+
+cdef extern from *:
+    """
+    #include <structmember.h>
+    /* Where a slot lies; -1 for what is no slot, and without the GIL, where a slot may change while it is read. */
+    static Py_ssize_t fs_slot_place(PyObject *descriptor) {
+    #ifndef Py_GIL_DISABLED
+        if (Py_TYPE(descriptor) == &PyMemberDescr_Type) return ((PyMemberDescrObject *)descriptor)->d_member->offset;
+    #endif
+        return -1;
+    }
+    static inline PyObject *fs_slot(PyObject *x, Py_ssize_t at) {
+        PyObject *value = *(PyObject **)((char *)x + at);
+        return value ? value : Py_None;
+    }
+    /* For slots that are still empty. */
+    static inline void fs_fill(PyObject *x, Py_ssize_t at, PyObject *value) {
+        Py_INCREF(value);
+        *(PyObject **)((char *)x + at) = value;
+    }
+    """
+    Py_ssize_t fs_slot_place(object descriptor)
+    PyObject *fs_slot(object x, Py_ssize_t at)  # borrowed; None where the slot is empty
+    void fs_fill(object x, Py_ssize_t at, object value)
+    PyObject *Py_None_ "Py_None"
+    object PyType_GenericAlloc(type kind, Py_ssize_t items)
+
+cdef type tensor_type, node_type, output_type
+cdef object output_mark, grad_mode, clock, history, as_array
+cdef Py_ssize_t ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE
+cdef Py_ssize_t GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
+
+
+def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert):
+    """wrap, record and record_view for these classes; None where their slots cannot be reached."""
+    global tensor_type, node_type, output_type, output_mark, grad_mode, clock, history, as_array
+    global ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE, GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
+    tensor_type, node_type, output_type, output_mark = tensor, node, output, mark
+    grad_mode, clock, history, as_array = mode, ticks, renew, convert
+    names = ("array", "grad", "_node", "_changed", "_base", "_base_node")
+    places = [fs_slot_place(getattr(tensor, name)) for name in names]
+    ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE = places
+    names = ("gradient", "hooks", "number", "parents", "retained", "saved")
+    places += [fs_slot_place(getattr(node, name)) for name in names]
+    GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED = places[6:]
+    return None if min(places) < 0 else (_wrap, _record, _record_view)
+
+
+cdef inline object fresh_tensor(object array, object changed, object base):
+    """A tensor that the tape does not know, but for its empty slot _node."""
+    cdef object out = PyType_GenericAlloc(tensor_type, 0)
+    fs_fill(out, ARRAY, array if type(array) is cnp.ndarray else as_array(array))
+    fs_fill(out, GRAD, None)
+    fs_fill(out, CHANGED, changed)
+    fs_fill(out, BASE, base)
+    return out
+
+
+cdef inline bint has_past(object x) except -1:
+    """May this parent need a gradient? A view may, whatever it says: its base tells."""
+    if x is None:
+        return False
+    if not PyObject_TypeCheck(x, <PyTypeObject *>tensor_type):
+        raise TypeError(f"a parent on the tape must be a Tensor or None, got {type(x).__name__}")
+    return fs_slot(x, NODE) != Py_None_ or fs_slot(x, BASE) != Py_None_
+
+
+cdef inline object node_of(object x):
+    """history(x), which has to be asked only where a view's base has another node by now."""
+    if x is None:
+        return None
+    cdef PyObject *base = fs_slot(x, BASE)
+    if base != Py_None_ and fs_slot(<object>base, NODE) != fs_slot(x, BASE_NODE):
+        return history(x)
+    return <object>fs_slot(x, NODE)
+
+
+cdef object own_output(object out):
+    """A node's own result among what it saves: the array alone, for the tensor would hold its own node."""
+    cdef object value = PyType_GenericAlloc(output_type, 0)
+    fs_fill(value, ARRAY, <object>fs_slot(out, ARRAY))
+    fs_fill(value, CHANGED, <object>fs_slot(out, CHANGED))
+    return value
+
+
+cdef object new_node(object out, tuple parents, object gradient, tuple saved):
+    """The node of a result; None if none of its parents needs a gradient."""
+    cdef list nodes = [node_of(parent) for parent in parents]
+    cdef bint needed = False
+    cdef object node, value
+    for node in nodes:
+        needed = needed or node is not None
+    if not needed:
+        return None
+    for value in saved:
+        if value is output_mark:
+            saved = tuple([own_output(out) if value is output_mark else value for value in saved])
+            break
+    node = PyType_GenericAlloc(node_type, 0)
+    fs_fill(node, GRADIENT, gradient)
+    fs_fill(node, PARENTS, nodes)
+    fs_fill(node, SAVED, saved)
+    fs_fill(node, NUMBER, next(clock))
+    fs_fill(node, HOOKS, None)
+    fs_fill(node, RETAINED, None)
+    return node
+
+
+cdef object put_on_tape(object out, tuple parents, object gradient, tuple saved):
+    cdef object node = None, parent
+    for parent in parents:
+        if has_past(parent):
+            if grad_mode.enabled:
+                node = new_node(out, parents, gradient, saved)
+            break
+    fs_fill(out, NODE, node)
+    return out
+
+
+def _wrap(array):
+    """A tensor around an array, without any check: for results of the backend and of NumPy."""
+    cdef object out = fresh_tensor(array, [0], None)
+    fs_fill(out, NODE, None)
+    return out
+
+
+def _record(array, tuple parents, gradient, *saved):
+    """The result of an operation; on the tape if it should be."""
+    return put_on_tape(fresh_tensor(array, [0], None), parents, gradient, saved)
+
+
+def _record_view(array, base, gradient, *saved):
+    """Like record(), for a result that shares the memory of its one parent."""
+    if not PyObject_TypeCheck(base, <PyTypeObject *>tensor_type):
+        raise TypeError(f"a view must be one of a Tensor, got {type(base).__name__}")
+    cdef object root = base if fs_slot(base, BASE) == Py_None_ else <object>fs_slot(base, BASE)
+    cdef object out = fresh_tensor(array, <object>fs_slot(base, CHANGED), root)
+    put_on_tape(out, (base,), gradient, saved)
+    fs_fill(out, BASE_NODE, <object>fs_slot(root, NODE))
+    return out
