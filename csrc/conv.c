@@ -12,6 +12,7 @@
  */
 #include "fastscratch.h"
 #include "real.h"
+#include "simd/kernels.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -110,7 +111,7 @@ typedef struct {
     const REAL *w, *b; /* filters in the order that the product wants */
     const REAL *dy;   /* dw */
     REAL *partials;   /* dw: one for each chunk, of dw [group][r][s][c][k] and then of db [k] */
-    int need_w, need_b;
+    int need_w, need_b, relu;
     int algorithm;
     ptrdiff_t rows, blocks, units, per_chunk; /* output rows in a unit, units in an image, in all, in a chunk */
     ptrdiff_t workspace;                      /* elements */
@@ -293,13 +294,17 @@ static void forward_chunk(ptrdiff_t chunk, void *ctx) {
         } else {
             forward_columns(g, n, i0, i1, workspace);
         }
+        if (g->relu) {
+            REAL *y = g->y + (n * g->s->out_h + i0) * g->s->out_w * g->s->k;
+            FS(simd)->relu_forward(y, y, NULL, (i1 - i0) * g->s->out_w * g->s->k, 0, 0);
+        }
     }
     fs_free(workspace);
 }
 
 /* y = x convolved with filters that are packed already. */
-static int convolve(REAL *y, const REAL *x, const REAL *packed, const REAL *b, const shape *s) {
-    job g = {.y = y, .x = x, .w = packed, .b = b};
+static int convolve(REAL *y, const REAL *x, const REAL *packed, const REAL *b, const shape *s, int relu) {
+    job g = {.y = y, .x = x, .w = packed, .b = b, .relu = relu};
     plan(&g, s, algorithm(s));
     fs_parallel_for(ceil_div(g.units, g.per_chunk), forward_chunk, &g);
     return atomic_load(&g.status);
@@ -307,11 +312,11 @@ static int convolve(REAL *y, const REAL *x, const REAL *packed, const REAL *b, c
 
 static ptrdiff_t outputs(const shape *s) { return s->n * s->out_h * s->out_w * s->k; }
 
-int FS(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const struct fs_conv *s) {
+int FS(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const struct fs_conv *s, int relu) {
     if (outputs(s) == 0) return FS_OK;
     REAL *packed = pack(w, s, by_column(s));
     if (!packed) return FS_ENOMEM;
-    const int status = convolve(y, x, packed, b, s);
+    const int status = convolve(y, x, packed, b, s, relu);
     fs_free(packed);
     return status;
 }
@@ -391,7 +396,7 @@ static int input_gradient(REAL *dx, const REAL *dy, const REAL *w, const shape *
     const int turn = as_convolution && all_finite(w, s->k * depth(s));
     REAL *packed = pack(w, s, turn ? turned(s) : by_filter(s));
     if (!packed) return FS_ENOMEM;
-    const int status = turn ? convolve(dx, dy, packed, NULL, &t) : scatter_columns(dx, dy, packed, s);
+    const int status = turn ? convolve(dx, dy, packed, NULL, &t, 0) : scatter_columns(dx, dy, packed, s);
     fs_free(packed);
     return status;
 }

@@ -31,12 +31,27 @@ int FN(gemm_batched)(T *c, const T *a, const ptrdiff_t *a_offset, ptrdiff_t a_ro
 /* y[n,i,j,k] = b[k] + sum over r, s, c of w[k,c,r,s] x[n, i stride - pad + r dilation, j stride - pad + s dilation, c],
  * x being zero outside; with groups, filter k sees the channels of its group only. x [n][h][w][c],
  * y [n][out_h][out_w][k], w [k][c / groups][r][s]; b may be NULL. |error| <= (r s c / groups + 3) eps (|b| + sum |w||x|).
+ * relu: y = max(0, that), NaN staying NaN.
  * K. Chellapilla, S. Puri and P. Simard, High Performance Convolutional Neural Networks for Document Processing, 2006. */
-int FN(conv2d_forward)(T *y, const T *x, const T *w, const T *b, const struct fs_conv *shape);
+int FN(conv2d_forward)(T *y, const T *x, const T *w, const T *b, const struct fs_conv *shape, int relu);
 
 /* The gradients of sum(dy y) in x, w and b, in their layouts; dx, dw and db may each be NULL: not wanted.
  * |error| <= (terms of the sum + 2) eps times the same sum of absolute values. Sums over images are cut by shape alone. */
 int FN(conv2d_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *w, const struct fs_conv *shape);
+/* The same for y = relu(...): dy counts where y > 0 (or y is NaN). */
+int FN(conv2d_relu_backward)(T *dx, T *dw, T *db, const T *dy, const T *y, const T *x, const T *w,
+                             const struct fs_conv *shape);
+
+/* ---- conv_pool.c ---- */
+
+/* The largest of each window_h x window_w block of the convolution (then relu, if asked for), without the convolution ever
+ * lying in memory: y, code [n][out_h / window_h][out_w / window_w][k]. code says where in the block, row by row, the largest
+ * lies (the first of equals, the last NaN), or 255 where relu has cut it off. window_h window_w <= 255. Errors as above. */
+int FN(conv2d_pool_forward)(T *y, uint8_t *code, const T *x, const T *w, const T *b, const struct fs_conv *shape,
+                            ptrdiff_t window_h, ptrdiff_t window_w, int relu);
+/* Its gradients: those of the convolution for dy put at the places that code says, 0 elsewhere. */
+int FN(conv2d_pool_backward)(T *dx, T *dw, T *db, const T *dy, const uint8_t *code, const T *x, const T *w,
+                             const struct fs_conv *shape, ptrdiff_t window_h, ptrdiff_t window_w);
 
 /* ---- dropout.c ---- */
 

@@ -110,15 +110,15 @@ def test_binding_refuses_what_c_could_not_survive() -> None:
     with fs.backend.use("c"):
         for bad in (np.ones((2, 3, 2, 5), np.float32), np.ones((2, 2, 4, 5), np.float32), np.ones(5, np.float32)):
             with pytest.raises(ValueError, match="x"):
-                fs.backend.conv2d_forward(bad, w, None, *geometry)
+                fs.backend.conv2d_forward(bad, w, None, *geometry, False)
         with pytest.raises(ValueError, match="b must have shape"):
-            fs.backend.conv2d_forward(x, w, np.ones(3, np.float32), *geometry)
+            fs.backend.conv2d_forward(x, w, np.ones(3, np.float32), *geometry, False)
         with pytest.raises(TypeError, match="w must be float32"):
-            fs.backend.conv2d_forward(x, w.astype(np.float64), None, *geometry)
+            fs.backend.conv2d_forward(x, w.astype(np.float64), None, *geometry, False)
         with pytest.raises(ValueError, match=r"dy must have shape \(2, 4, 2, 3\)"):
             fs.backend.conv2d_backward(np.ones((2, 4, 2, 2), np.float32), x, w, *geometry, True, True, True)
         with pytest.raises(ValueError, match="must be positive"):
-            fs.backend.conv2d_forward(x, w, None, (0, 1), (0, 0), (1, 1), 1)
+            fs.backend.conv2d_forward(x, w, None, (0, 1), (0, 0), (1, 1), 1, False)
 
 
 LARGE = [

@@ -52,7 +52,8 @@ def _compare_arrays(got: Any, expected: Any, allowed: Any, place: str) -> str | 
     if got.dtype.kind != expected.dtype.kind:
         return f"{place}: dtype {got.dtype}, expected {expected.dtype}"
     if got.dtype.kind != "f":
-        return _first(got != expected, got, expected, place)
+        apart = np.abs(got.astype(np.int64) - expected.astype(np.int64))
+        return _first(apart > np.broadcast_to(allowed, expected.shape), got, expected, place)
     wide = got.astype(np.float64)
     with np.errstate(all="ignore"):
         limit = np.broadcast_to(allowed, expected.shape) + _FLOOR[str(got.dtype)]

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..tape import OUTPUT
 from ..tensor import Tensor, record
 from .operands import need_tensor
+from .pool import max_pool1d, max_pool2d
 from .windows import Array, Pair, as_images, by_shape, from_images, need_at_least, need_images, pair_of
 
 __all__ = ["conv1d", "conv2d"]
@@ -107,29 +109,174 @@ def conv1d(
     return _convolution(input, weight, bias, stride, padding, dilation, groups, 1)
 
 
-def _convolution(
-    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int, dims: int
+def conv2d_relu(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Tensor:
+    """relu(conv2d(...)) in one kernel each way; shapes and errors as conv2d."""
+    return _convolution(input, weight, bias, stride, padding, dilation, groups, 2, relu=True)
+
+
+def conv1d_relu(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """relu(conv1d(...)) in one kernel each way; shapes and errors as conv1d."""
+    return _convolution(input, weight, bias, stride, padding, dilation, groups, 1, relu=True)
+
+
+def conv2d_relu_max_pool2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    pool_kernel: Any = 2,
+    pool_stride: Any = None,
+    pool_padding: Any = 0,
+    relu: bool = True,
+) -> Tensor:
+    """max_pool2d(relu(conv2d(...)), pool_kernel, pool_stride, pool_padding); without relu if told so.
+
+    Where the windows of the pool lie side by side, one kernel each way makes the pixels of the convolution and uses them up
+    while they are in the cache; otherwise it is what it says. Shapes, errors, ties and NaN as the operations it joins.
+    """
+    return _convolution_and_pool(
+        input, weight, bias, (stride, padding, dilation, groups), (pool_kernel, pool_stride, pool_padding), relu, 2
+    )
+
+
+def conv1d_relu_max_pool1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    pool_kernel: Any = 2,
+    pool_stride: Any = None,
+    pool_padding: Any = 0,
+    relu: bool = True,
+) -> Tensor:
+    """max_pool1d(relu(conv1d(...)), pool_kernel, pool_stride, pool_padding), as conv2d_relu_max_pool2d."""
+    return _convolution_and_pool(
+        input, weight, bias, (stride, padding, dilation, groups), (pool_kernel, pool_stride, pool_padding), relu, 1
+    )
+
+
+def _operands(
+    input: Tensor, weight: Tensor, bias: Tensor | None, parameters: tuple[Any, Any, Any, int], dims: int
+) -> tuple[Tensor, Tensor, tuple[Pair, Pair, Pair, int], Pair]:
+    """Input and weight, checked, and the geometry."""
     x, w = need_images(input, dims, f"conv{dims}d"), need_tensor(weight, f"conv{dims}d")
     if w.dtype != x.dtype or (bias is not None and bias.dtype != x.dtype):
         others = f"weight {w.dtype}" + ("" if bias is None else f", bias {bias.dtype}")
         raise RuntimeError(f"conv{dims}d: all operands must have one dtype, got input {x.dtype}, {others}")
-    b_shape = None if bias is None else bias.shape
-    geometry, extra = _geometry(x.shape, w.shape, b_shape, stride, padding, dilation, groups, dims)
+    geometry, extra = _geometry(x.shape, w.shape, None if bias is None else bias.shape, *parameters, dims)
+    return x, w, geometry, extra
+
+
+def _convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    dims: int,
+    relu: bool = False,
+) -> Tensor:
+    x, w, geometry, extra = _operands(input, weight, bias, (stride, padding, dilation, groups), dims)
     batched = x.ndim == dims + 2
     images = _with_room(as_images(x.array, dims, batched), extra)
     b = None if bias is None else bias.array
-    y = backend.conv2d_forward(images, as_images(w.array, dims), b, *geometry)
-    return record(from_images(y, dims, batched), (x, w, bias), _conv_gradient, x, w, geometry, extra, dims, batched)
+    y = backend.conv2d_forward(images, as_images(w.array, dims), b, *geometry, relu)
+    result = from_images(y, dims, batched)
+    if relu:
+        return record(result, (x, w, bias), _conv_relu_gradient, OUTPUT, x, w, geometry, extra, dims, batched)
+    return record(result, (x, w, bias), _conv_gradient, x, w, geometry, extra, dims, batched)
 
 
 def _conv_gradient(dy, needs, x, w, geometry, extra, dims, batched):
+    dy = as_images(dy, dims, batched)
     images, filters = as_images(x, dims, batched), as_images(w, dims)
-    gradient = as_images(dy, dims, batched)
-    dx, dw, db = backend.conv2d_backward(gradient, _with_room(images, extra), filters, *geometry, *needs)
+    gradients = backend.conv2d_backward(dy, _with_room(images, extra), filters, *geometry, *needs)
+    return _shaped(gradients, images.shape, dims, batched)
+
+
+def _conv_relu_gradient(dy, needs, y, x, w, geometry, extra, dims, batched):
+    dy, y = as_images(dy, dims, batched), as_images(y, dims, batched)
+    images, filters = as_images(x, dims, batched), as_images(w, dims)
+    gradients = backend.conv2d_relu_backward(dy, y, _with_room(images, extra), filters, *geometry, *needs)
+    return _shaped(gradients, images.shape, dims, batched)
+
+
+def _convolution_and_pool(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    parameters: tuple[Any, Any, Any, int],
+    pool: tuple[Any, Any, Any],
+    relu: bool,
+    dims: int,
+) -> Tensor:
+    x, w, geometry, extra = _operands(input, weight, bias, parameters, dims)
+    window = _window(x.shape, w.shape, geometry, extra, *pool, dims)
+    if window is None:
+        y = _convolution(x, w, bias, *parameters, dims, relu)
+        return (max_pool2d if dims == 2 else max_pool1d)(y, *pool)
+    batched = x.ndim == dims + 2
+    images = _with_room(as_images(x.array, dims, batched), extra)
+    b = None if bias is None else bias.array
+    y, code = backend.conv2d_pool_forward(images, as_images(w.array, dims), b, *geometry, window, relu)
+    result = from_images(y, dims, batched)
+    return record(result, (x, w, bias), _conv_pool_gradient, code, x, w, geometry, extra, window, dims, batched)
+
+
+def _conv_pool_gradient(dy, needs, code, x, w, geometry, extra, window, dims, batched):
+    dy = as_images(dy, dims, batched)
+    images, filters = as_images(x, dims, batched), as_images(w, dims)
+    gradients = backend.conv2d_pool_backward(dy, code, _with_room(images, extra), filters, *geometry, window, *needs)
+    return _shaped(gradients, images.shape, dims, batched)
+
+
+def _shaped(gradients: Any, shape: Shape, dims: int, batched: bool) -> Any:
+    """The gradients in x, w and b in the form of the operands."""
+    dx, dw, db = gradients
     if dx is not None:
-        dx = from_images(dx[:, :, : images.shape[2], : images.shape[3]], dims, batched)
+        dx = from_images(dx[:, :, : shape[2], : shape[3]], dims, batched)
     return dx, None if dw is None else from_images(dw, dims), db
+
+
+@by_shape
+def _window(
+    x: Shape, w: Shape, geometry: Any, extra: Pair, kernel: Any, stride: Any, padding: Any, dims: int
+) -> Pair | None:
+    """The pool's window, if windows lie side by side in the convolution's output and a byte can name the places in one."""
+    if padding != 0 or stride not in (None, kernel):
+        return None
+    window = pair_of(kernel, dims, "kernel_size", f"max_pool{dims}d")
+    if dims == 1:
+        window = (1, window[1])
+    step, pad, spread, _ = geometry
+    image, size = ((1, x[-1]), (1, w[-1])) if dims == 1 else (x[-2:], w[-2:])
+    room = [image[i] + 2 * pad[i] + extra[i] - spread[i] * (size[i] - 1) for i in (0, 1)]
+    fits = all(1 <= window[i] <= (room[i] - 1) // step[i] + 1 for i in (0, 1))
+    return window if fits and window[0] * window[1] < 256 else None
 
 
 @by_shape

@@ -73,6 +73,7 @@ static void name_case(const char *what, const shape *s) {
 }
 
 static void forward_case(shape s, int with_bias) {
+    const int relu = with_bias && check_below(2);
     name_case("forward", &s);
     const ptrdiff_t depth = s.r * s.s * (s.c / s.groups), size = s.n * s.out_h * s.out_w * s.k;
     const REAL *x = input("x", s.n * s.h * s.w * s.c), *w = input("w", s.k * depth),
@@ -81,7 +82,8 @@ static void forward_case(shape s, int with_bias) {
     reference f = {.x = x, .w = w, .y = zeros("sums", size)};
     for (ptrdiff_t i = 0; i < size && b; i++) add(f.y, i, b[i % s.k]);
     visit(&s, forward_term, &f);
-    RUN(FS(conv2d_forward)(y, x, w, b, &s));
+    for (ptrdiff_t i = 0; i < size && relu; i++) f.y.sum[i] = f.y.sum[i] > 0 ? f.y.sum[i] : 0;
+    RUN(FS(conv2d_forward)(y, x, w, b, &s, relu));
     expect_totals("y", y, f.y, size, depth + 3);
 }
 
@@ -180,8 +182,88 @@ static void infinite_filter(void) {
     for (ptrdiff_t i = 0; i < 9; i++) EXPECT(isfinite(dx[i]) == (i / 3 == 2 || i % 3 == 2));
 }
 
+/* Where rounding leaves it open which element of a block is the largest, any of them will do; the gradients are those of the
+ * one that was taken. */
+static void pool_case(shape s, ptrdiff_t window_h, ptrdiff_t window_w, int relu) {
+    name_case(relu ? "relu and pool" : "pool", &s);
+    if (window_h > s.out_h || window_w > s.out_w) return;
+    const ptrdiff_t depth = s.r * s.s * (s.c / s.groups), size = s.n * s.out_h * s.out_w * s.k;
+    const ptrdiff_t size_x = s.n * s.h * s.w * s.c, size_w = s.k * depth, height = s.out_h / window_h;
+    const ptrdiff_t width = s.out_w / window_w, pooled = s.n * height * width * s.k;
+    const REAL *x = input("x", size_x), *w = input("w", size_w), *b = input("b", s.k), *dy = input("dy", pooled);
+    REAL *y = output("y", pooled), *dx = output("dx", size_x), *dw = output("dw", size_w), *db = output("db", s.k);
+    uint8_t *code = guard_alloc("code", (size_t)pooled, GUARD_OUTPUT);
+    REAL *dz = output("dz", size);
+    totals sum_x = zeros("sums", size_x), sum_w = zeros("sums", size_w), sum_b = zeros("sums", s.k);
+    totals sum_z = zeros("sums", size);
+    reference f = {.x = x, .w = w, .y = sum_z};
+    for (ptrdiff_t i = 0; i < size; i++) add(sum_z, i, b[i % s.k]);
+    visit(&s, forward_term, &f);
+    RUN(FS(conv2d_pool_forward)(y, code, x, w, b, &s, window_h, window_w, relu));
+    for (ptrdiff_t i = 0; i < size; i++) dz[i] = 0;
+    for (ptrdiff_t i = 0; i < pooled; i++) {
+        const ptrdiff_t k = i % s.k, col = i / s.k % width, row = i / s.k / width % height, n = i / s.k / width / height;
+        const ptrdiff_t corner = ((n * s.out_h + row * window_h) * s.out_w + col * window_w) * s.k + k;
+        wide best = -(wide)INFINITY, taken = -(wide)INFINITY, limit = 0;
+        for (ptrdiff_t t = 0; t < window_h * window_w; t++) {
+            const ptrdiff_t at = corner + (t / window_w * s.out_w + t % window_w) * s.k;
+            const wide error = (wide)(depth + 3) * EPS * sum_z.size[at];
+            best = sum_z.sum[at] > best ? sum_z.sum[at] : best;
+            limit = error > limit ? error : limit;
+            if (code[i] == t) {
+                taken = sum_z.sum[at];
+                dz[at] = dy[i];
+            }
+        }
+        if (code[i] == 255) {
+            EXPECT(relu && best <= limit);
+        } else {
+            EXPECT(taken >= best - 2 * limit && code[i] < window_h * window_w);
+        }
+        expect_near("y", i, y[i], relu && best < 0 ? 0 : best, limit);
+    }
+    f = (reference){.x = x, .w = w, .dy = dz, .dx = sum_x, .dw = sum_w};
+    for (ptrdiff_t i = 0; i < size; i++) add(sum_b, i % s.k, dz[i]);
+    visit(&s, backward_term, &f);
+    RUN(FS(conv2d_pool_backward)(dx, dw, db, dy, code, x, w, &s, window_h, window_w));
+    const ptrdiff_t pixels = s.n * s.out_h * s.out_w;
+    expect_totals("dx", dx, sum_x, size_x, s.k / s.groups * s.r * s.s + 2);
+    expect_totals("dw", dw, sum_w, size_w, pixels + 2);
+    expect_totals("db", db, sum_b, s.k, pixels + 2);
+}
+
+static void pooled(void) {
+    for (int i = 0; i < 60; i++) pool_case(small_shape(), 1 + check_below(3), 1 + check_below(3), i % 2);
+    pool_case(square(3, 1, 28, 32, 3, 1, 0), 2, 2, 1);
+    pool_case(square(2, 8, 13, 17, 3, 1, 0), 2, 2, 1);
+    pool_case(square(2, 1, 9, 35, 3, 1, 1), 2, 2, 1);
+}
+
+static void relu_backward_case(shape s) {
+    name_case("relu backward", &s);
+    const ptrdiff_t depth = s.r * s.s * (s.c / s.groups), size = s.n * s.out_h * s.out_w * s.k;
+    const ptrdiff_t size_x = s.n * s.h * s.w * s.c, size_w = s.k * depth, pixels = s.n * s.out_h * s.out_w;
+    const REAL *x = input("x", size_x), *w = input("w", size_w), *dy = input("dy", size), *y = input("y", size);
+    REAL *dx = output("dx", size_x), *dw = output("dw", size_w), *db = output("db", s.k), *dz = output("dz", size);
+    reference f = {.x = x, .w = w, .dy = dz, .dx = zeros("sums", size_x), .dw = zeros("sums", size_w)};
+    const totals sum_b = zeros("sums", s.k);
+    for (ptrdiff_t i = 0; i < size; i++) dz[i] = y[i] > 0 ? dy[i] : 0;
+    for (ptrdiff_t i = 0; i < size; i++) add(sum_b, i % s.k, dz[i]);
+    visit(&s, backward_term, &f);
+    RUN(FS(conv2d_relu_backward)(dx, dw, db, dy, y, x, w, &s));
+    expect_totals("dx", dx, f.dx, size_x, s.k / s.groups * s.r * s.s + 2);
+    expect_totals("dw", dw, f.dw, size_w, pixels + 2);
+    expect_totals("db", db, sum_b, s.k, pixels + 2);
+}
+
+static void relu_backward(void) {
+    for (int i = 0; i < 30; i++) relu_backward_case(small_shape());
+}
+
 const struct test FS(tests_conv)[] = {{"conv2d_forward", conv2d_forward},
                                       {"conv2d_backward", conv2d_backward},
                                       {"large", large},
                                       {"infinite filter", infinite_filter},
+                                      {"pooled", pooled},
+                                      {"relu backward", relu_backward},
                                       {NULL, NULL}};

@@ -3,6 +3,7 @@
 from typing import Any
 
 import fastscratch as fs
+from fastscratch.ops.conv import conv1d_relu, conv1d_relu_max_pool1d, conv2d_relu, conv2d_relu_max_pool2d
 
 from .case import Case, Draw, normal
 
@@ -12,6 +13,15 @@ def _conv(name: str, image: tuple[int, ...], filters: tuple[int, ...], bench: tu
     conv = fs.conv2d if len(filters) == 4 else fs.conv1d
     call = lambda x, w, b: conv(x, w, b, **parameters)  # noqa: E731
     return Case(name, call, (normal(*image), normal(*filters), normal(filters[0])), bench=bench)
+
+
+def _joined(
+    name: str, call: Any, image: tuple[int, ...], filters: tuple[int, ...], bench: tuple[Draw, ...] = (), **p: Any
+):
+    """A row for the convolution with what follows it."""
+    return Case(
+        name, lambda x, w, b: call(x, w, b, **p), (normal(*image), normal(*filters), normal(filters[0])), bench=bench
+    )
 
 
 CASES = [
@@ -40,6 +50,21 @@ CASES = [
     _conv("conv1d", (2, 3, 7), (4, 3, 3), (normal(64, 1, 784), normal(32, 1, 3), normal(32))),
     _conv("conv1d_geometry", (2, 4, 9), (4, 2, 2), stride=2, padding=1, dilation=3, groups=2),
     _conv("conv1d_unbatched", (1, 6), (2, 1, 3), padding="same"),
+    _joined("conv2d_relu", conv2d_relu, (2, 3, 6, 5), (4, 3, 3, 3), padding=1),
+    _joined("conv2d_relu_stride", conv2d_relu, (2, 9, 6, 7), (5, 9, 2, 3), stride=2, padding=(0, 1)),
+    _joined("conv2d_relu_one_channel", conv2d_relu, (2, 1, 6, 7), (19, 1, 3, 3)),
+    _joined("conv1d_relu", conv1d_relu, (3, 2, 8), (4, 2, 3)),
+    _joined("conv2d_relu_max_pool2d", conv2d_relu_max_pool2d, (2, 1, 8, 7), (19, 1, 3, 3),
+            (normal(64, 1, 28, 28), normal(32, 1, 3, 3), normal(32))),
+    _joined("conv2d_relu_max_pool2d_rest", conv2d_relu_max_pool2d, (2, 6, 7, 8), (5, 6, 3, 2), padding=(0, 1)),
+    _joined("conv2d_relu_max_pool2d_wide", conv2d_relu_max_pool2d, (3, 2, 9, 11), (3, 2, 2, 3), pool_kernel=(3, 2)),
+    _joined("conv2d_relu_max_pool2d_groups", conv2d_relu_max_pool2d, (1, 4, 6, 6), (6, 2, 2, 2), groups=2, stride=2),
+    _joined("conv2d_relu_max_pool2d_overlap", conv2d_relu_max_pool2d, (2, 2, 7, 7), (3, 2, 2, 2), pool_kernel=3,
+            pool_stride=2),
+    _joined("conv2d_max_pool2d", conv2d_relu_max_pool2d, (2, 1, 7, 6), (5, 1, 3, 3), relu=False),
+    _joined("conv2d_relu_max_pool2d_unbatched", conv2d_relu_max_pool2d, (2, 5, 5), (3, 2, 2, 2)),
+    _joined("conv1d_relu_max_pool1d", conv1d_relu_max_pool1d, (3, 1, 20), (7, 1, 3)),
+    _joined("conv1d_max_pool1d", conv1d_relu_max_pool1d, (2, 3, 11), (4, 3, 2), padding="same", relu=False),
     Case("conv2d_no_bias", fs.conv2d, (normal(2, 2, 4, 4), normal(3, 2, 2, 2))),
     Case("conv2d_empty_batch", fs.conv2d, (normal(0, 2, 4, 4), normal(3, 2, 2, 2), normal(3)), specials=False),
 ]  # fmt: skip

@@ -33,7 +33,13 @@ from .activation import (
     tanh_forward,
 )
 from .cholesky import cholesky, cholesky_backward, cholesky_logdet, cholesky_solve
-from .conv import conv2d_backward, conv2d_forward
+from .conv import (
+    conv2d_backward,
+    conv2d_forward,
+    conv2d_pool_backward,
+    conv2d_pool_forward,
+    conv2d_relu_backward,
+)
 from .dropout import dropout
 from .embedding import embedding_backward, embedding_forward
 from .loss import (
@@ -77,6 +83,9 @@ __all__ = [
     "clamp_arrays",
     "conv2d_backward",
     "conv2d_forward",
+    "conv2d_pool_backward",
+    "conv2d_pool_forward",
+    "conv2d_relu_backward",
     "cross_entropy_backward",
     "cross_entropy_forward",
     "dropout",

@@ -81,6 +81,8 @@ cdef cnp.ndarray new_channels_last(Py_ssize_t n, Py_ssize_t c, Py_ssize_t h, Py_
     cdef cnp.npy_intp shape[4]
     cdef cnp.npy_intp strides[4]
     cdef cnp.npy_intp item = 8 if typenum == cnp.NPY_FLOAT64 or typenum == cnp.NPY_INT64 else 4
+    if typenum == cnp.NPY_UINT8:
+        item = 1
     shape[0], shape[1], shape[2], shape[3] = n, c, h, w
     strides[0], strides[1], strides[2], strides[3] = h * w * c * item, item, w * c * item, c * item
     return new_array(4, shape, strides, typenum)

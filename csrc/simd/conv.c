@@ -1,0 +1,66 @@
+/* What a convolution does with the pixels that it has just made: the largest of each block, and the way back. */
+#include "bytes.h"
+
+#include "kernels.h"
+
+enum { DEAD = 255 };
+
+FS_INLINE vec load_lanes(const REAL *p, ptrdiff_t n) { return n == VL ? v_load(p) : v_load_n(p, n); }
+
+FS_INLINE void store_lanes(REAL *p, vec x, ptrdiff_t n) {
+    if (n == VL) {
+        v_store(p, x);
+    } else {
+        v_store_n(p, x, n);
+    }
+}
+
+/* One block, up to VL channels. A NaN beats everything that came before it, as in PyTorch. */
+FS_INLINE void pool_block(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line, ptrdiff_t window_h, ptrdiff_t window_w,
+                          int relu, ptrdiff_t c, ptrdiff_t n) {
+    vec best = load_lanes(z, n), at = v_set1((REAL)BYTE_BASE);
+    for (ptrdiff_t r = 0; r < window_h; r++) {
+        for (ptrdiff_t q = 0; q < window_w; q++) {
+            const vec value = load_lanes(z + r * line + q * c, n);
+            const vmask better = m_or(v_gt(value, best), v_unord(value, value));
+            best = v_select(better, value, best);
+            at = v_select(better, v_set1((REAL)BYTE_BASE + (REAL)(r * window_w + q)), at);
+        }
+    }
+    if (relu) {
+        const vmask dead = v_le(best, v_zero());
+        best = v_select(dead, v_zero(), best);
+        at = v_select(dead, v_set1((REAL)BYTE_BASE + DEAD), at);
+    }
+    store_lanes(y, best, n);
+    store_bytes(code, at, n);
+}
+
+void FS_SIMD(conv_pool)(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line, ptrdiff_t window_h, ptrdiff_t window_w,
+                        int relu, ptrdiff_t c, ptrdiff_t blocks) {
+    for (ptrdiff_t b = 0; b < blocks; b++, y += c, code += c, z += window_w * c) {
+        ptrdiff_t i = 0;
+        for (; i + VL <= c; i += VL) pool_block(y + i, code + i, z + i, line, window_h, window_w, relu, c, VL);
+        if (i < c) pool_block(y + i, code + i, z + i, line, window_h, window_w, relu, c, c - i);
+    }
+}
+
+FS_INLINE void unpool_block(REAL *z, const REAL *dy, const uint8_t *code, ptrdiff_t line, ptrdiff_t window_h,
+                            ptrdiff_t window_w, ptrdiff_t c, ptrdiff_t n) {
+    const vec g = load_lanes(dy, n), at = load_bytes(code, n);
+    for (ptrdiff_t r = 0; r < window_h; r++) {
+        for (ptrdiff_t q = 0; q < window_w; q++) {
+            const vmask here = v_eq(at, v_set1((REAL)BYTE_BASE + (REAL)(r * window_w + q)));
+            store_lanes(z + r * line + q * c, v_select(here, g, v_zero()), n);
+        }
+    }
+}
+
+void FS_SIMD(conv_unpool)(REAL *z, const REAL *dy, const uint8_t *code, ptrdiff_t line, ptrdiff_t window_h,
+                          ptrdiff_t window_w, ptrdiff_t c, ptrdiff_t blocks) {
+    for (ptrdiff_t b = 0; b < blocks; b++, dy += c, code += c, z += window_w * c) {
+        ptrdiff_t i = 0;
+        for (; i + VL <= c; i += VL) unpool_block(z + i, dy + i, code + i, line, window_h, window_w, c, VL);
+        if (i < c) unpool_block(z + i, dy + i, code + i, line, window_h, window_w, c, c - i);
+    }
+}
