@@ -44,6 +44,9 @@ void fs_reset_peak(void);
 struct fs_memory fs_memory_stats(void);
 void fs_alloc_init(void);
 
+/* ---- linear.c: the function after the layer ---- */
+enum { FS_IDENTITY = 0, FS_RELU = 1, FS_TANH = 2, FS_SIGMOID = 3 };
+
 /* ---- conv.c, pool.c: images are [n][h][w][c] in memory ---- */
 struct fs_conv {
     ptrdiff_t n, c, h, w;   /* input */

@@ -25,6 +25,18 @@ int FN(gemm_batched)(T *c, const T *a, const ptrdiff_t *a_offset, ptrdiff_t a_ro
                      const ptrdiff_t *b_offset, ptrdiff_t b_row, ptrdiff_t b_col, ptrdiff_t batch, ptrdiff_t terms,
                      ptrdiff_t m, ptrdiff_t n, ptrdiff_t k);
 
+/* ---- linear.c ---- */
+
+/* y[rows, n] = f(x[rows, k] w^T + b[n]), w[n, k] by its strides; b may be NULL; activation: FS_IDENTITY, FS_RELU, FS_TANH,
+ * FS_SIGMOID. |error| <= (k + 3) eps (|x||w|^T + |b|), for no f is steeper than 1, and that of f itself. */
+int FN(linear_forward)(T *y, const T *x, const T *w, ptrdiff_t w_row, ptrdiff_t w_col, const T *b, ptrdiff_t rows,
+                       ptrdiff_t n, ptrdiff_t k, int activation);
+
+/* With dz = dy f'(z), found from y = f(z) (not looked at for FS_IDENTITY): dx = dz w, dw[n, k] = dz^T x, db = the sum of
+ * dz's rows; each may be NULL: not wanted. |error| <= (terms of the sum + 7) eps times the same sum of sizes, that of dz
+ * being |dy| (1 + y^2) for tanh. */
+int FN(linear_backward)(T *dx, T *dw, T *db, const T *dy, const T *y, const T *x, const T *w, ptrdiff_t w_row,
+                        ptrdiff_t w_col, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, int activation);
 
 /* ---- conv.c ---- */
 

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from ..tensor import Tensor
+from .fuse import fusion, steps
 from .module import Module, indented
 from .parameter import Parameter
 
@@ -90,6 +91,12 @@ class Sequential(_Listed):
     *args : Module
         Or one OrderedDict (or dict) from names to modules.
 
+    Notes
+    -----
+    Linear and the ReLU, Tanh or Sigmoid after it are computed as one operation: the same function in less time, with less
+    kept for the way back. A module with a hook, of a subclass, or with a forward of its own is always called by itself.
+    ``nn.fusion(False)`` switches it off.
+
     Examples
     --------
     >>> from fastscratch import nn
@@ -121,10 +128,21 @@ class Sequential(_Listed):
 
     def forward(self, input: Any) -> Any:
         """Each module applied to what the one before it gave."""
-        modules = self.__dict__
-        for name in self._module_names:
-            input = modules[name](input)
+        modules = list(map(self.__dict__.__getitem__, self._module_names))
+        for step in self._steps_for(modules) if fusion.enabled else modules:
+            input = step(input)
         return input
+
+    def _steps_for(self, modules: list[Any]) -> list[Any]:
+        """The modules with runs of them as one step, found once for each list of modules."""
+        planned = self.__dict__.get("_planned")
+        if planned is None or planned[0] != modules:
+            planned = self.__dict__["_planned"] = (modules, steps(modules))
+        return planned[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes over: all but what is found again."""
+        return {name: value for name, value in self.__dict__.items() if name != "_planned"}
 
 
 class ModuleList(_Listed):

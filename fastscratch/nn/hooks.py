@@ -25,6 +25,10 @@ class Hooks:
         self.backward_pre: OrderedDict[int, Any] = OrderedDict()
         self.backward: OrderedDict[int, Any] = OrderedDict()
 
+    def __bool__(self) -> bool:
+        """Is there any, or were all of them removed?"""
+        return bool(self.forward_pre or self.forward or self.backward_pre or self.backward)
+
 
 def register(hooks: "OrderedDict[int, Any]", hook: Hook, with_kwargs: bool, prepend: bool) -> HookHandle:
     """Put a hook last, or first; the handle takes it away again."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .. import backend
+from ..tape import OUTPUT
 from ..tensor import Tensor, in_place, method, record
 from .arithmetic import add
 from .operands import need_tensor, pair
@@ -89,6 +90,43 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def _linear_gradient(dy, needs, x, w):
     return backend.linear_backward(dy, x, w, *needs)
+
+
+def linear_activation(input: Tensor, weight: Tensor, bias: Tensor | None, activation: str) -> Tensor:
+    """linear, and a function of each element, as one operation: what nn.Sequential makes of the two layers.
+
+    y = f(input weight^T + bias)
+
+    Parameters
+    ----------
+    input : Tensor, shape (..., in_features)
+    weight : Tensor, shape (out_features, in_features)
+    bias : Tensor, shape (out_features,), or None
+    activation : {"relu", "tanh", "sigmoid"}
+        Functions whose derivative their value tells, so that nothing but y is kept for the way back.
+
+    Raises
+    ------
+    RuntimeError
+        As linear, or for another activation.
+
+    Examples
+    --------
+    >>> import fastscratch as fs
+    >>> from fastscratch.ops.matmul import linear_activation
+    >>> linear_activation(fs.tensor([[1.0, 2.0]]), fs.tensor([[1.0, 1.0], [1.0, -1.0]]), None, "relu")
+    tensor([[3., 0.]])
+    """
+    x, w = need_tensor(input, "linear"), need_tensor(weight, "linear")
+    try:
+        y = backend.linear_forward(x.array, w.array, None if bias is None else bias.array, activation)
+    except (ValueError, TypeError) as error:
+        raise RuntimeError(f"linear: input {x.shape} {x.dtype}, weight {w.shape} {w.dtype}: {error}") from None
+    return record(y, (x, w, bias), _linear_activation_gradient, x, w, OUTPUT, activation)
+
+
+def _linear_activation_gradient(dy, needs, x, w, y, activation):
+    return backend.linear_backward(dy, x, w, *needs, y, activation)
 
 
 def _rmatmul(self: Tensor, other: Any) -> Tensor:

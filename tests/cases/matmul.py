@@ -1,7 +1,7 @@
 """Matrix products and the linear layer."""
 
 import fastscratch as fs
-from fastscratch.ops.matmul import linear
+from fastscratch.ops.matmul import linear, linear_activation
 
 from .case import Case, normal, same
 
@@ -18,6 +18,14 @@ CASES = [
     Case("linear", linear, (normal(6, 5), normal(4, 5), normal(4)),
          bench=(normal(64, 784), normal(128, 784), normal(128))),
     Case("linear_no_bias", linear, (normal(2, 3, 5), normal(4, 5))),
+    *(Case(f"linear_{f}", lambda x, w, b, f=f: linear_activation(x, w, b, f), (normal(6, 5), normal(37, 5), normal(37)),
+           bench=(normal(64, 784), normal(128, 784), normal(128))) for f in ("relu", "tanh", "sigmoid")),
+    Case("linear_tanh_no_bias", lambda x, w: linear_activation(x, w, None, "tanh"), (normal(2, 3, 5), normal(4, 5))),
+    Case("linear_relu_vector", lambda x, w: linear_activation(x, w, None, "relu"), (normal(5), normal(4, 5))),
+    Case("linear_sigmoid_large", lambda x, w, b: linear_activation(x, w, b, "sigmoid"),
+         (normal(300, 31), normal(129, 31), normal(129)), differences=False),
+    Case("linear_tanh_empty", lambda x, w: linear_activation(x, w, None, "tanh"), (normal(0, 5), normal(4, 5)),
+         specials=False),
     same("mm_bmm_mv_dot", lambda m, a, b: (m.mm(a, b), m.bmm(a[None], b[None]), m.mv(a, b[:, 0]), m.dot(a[0], b[:, 1])),
          normal(3, 4), normal(4, 2)),
     same("outer", lambda m, a, b: (m.outer(a, b), m.inner(a, a)), normal(3), normal(4)),

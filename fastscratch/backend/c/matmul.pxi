@@ -14,6 +14,19 @@ cdef extern from "fastscratch.h" nogil:
                             const void *b, const ptrdiff_t *b_offset, ptrdiff_t b_row, ptrdiff_t b_col,
                             ptrdiff_t batch, ptrdiff_t terms, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
 
+    int fs_linear_forward_f32(void *y, const void *x, const void *w, ptrdiff_t w_row, ptrdiff_t w_col, const void *b,
+                              ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, int activation)
+    int fs_linear_forward_f64(void *y, const void *x, const void *w, ptrdiff_t w_row, ptrdiff_t w_col, const void *b,
+                              ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, int activation)
+    int fs_linear_backward_f32(void *dx, void *dw, void *db, const void *dy, const void *y, const void *x,
+                               const void *w, ptrdiff_t w_row, ptrdiff_t w_col, ptrdiff_t rows, ptrdiff_t n,
+                               ptrdiff_t k, int activation)
+    int fs_linear_backward_f64(void *dx, void *dw, void *db, const void *dy, const void *y, const void *x,
+                               const void *w, ptrdiff_t w_row, ptrdiff_t w_col, ptrdiff_t rows, ptrdiff_t n,
+                               ptrdiff_t k, int activation)
+    enum:
+        FS_IDENTITY, FS_RELU, FS_TANH, FS_SIGMOID
+
 
 cdef cnp.ndarray matrix(object x, str name, int typenum):
     """x, or a copy of it, as gemm reads it: native, aligned, strides in whole elements; at least two axes."""
@@ -162,8 +175,20 @@ cdef cnp.ndarray rows(object x, str name, int typenum):
     return a.reshape(count, cnp.PyArray_DIM(a, cnp.PyArray_NDIM(a) - 1))
 
 
-def linear_forward(x, w, b=None):
-    cdef int typenum = floating(x, "x")
+cdef int activation_code(object name) except -1:
+    if name is None:
+        return FS_IDENTITY
+    if name == "relu":
+        return FS_RELU
+    if name == "tanh":
+        return FS_TANH
+    if name == "sigmoid":
+        return FS_SIGMOID
+    raise ValueError(f'linear: the activation must be None, "relu", "tanh" or "sigmoid", got {name!r}')
+
+
+def linear_forward(x, w, b=None, activation=None):
+    cdef int typenum = floating(x, "x"), f = activation_code(activation), status
     cdef cnp.ndarray a = rows(x, "x", typenum)
     cdef cnp.ndarray weight = matrix(w, "w", typenum)
     cdef cnp.ndarray bias = None
@@ -175,37 +200,47 @@ def linear_forward(x, w, b=None):
         if cnp.PyArray_NDIM(bias) != 1 or cnp.PyArray_DIM(bias, 0) != n:
             raise ValueError(f"linear: b must have shape ({n},), got {b.shape}")
     cdef cnp.ndarray y = new_2d(m, n, typenum)
-    gemm(cnp.PyArray_DATA(y), n, cnp.PyArray_DATA(a), k, 1, cnp.PyArray_DATA(weight), step(weight, 1), step(weight, 0),
-         m, n, k, cnp.PyArray_DATA(bias) if b is not None else NULL, typenum == cnp.NPY_FLOAT64, "linear_forward")
+    cdef void *yp = cnp.PyArray_DATA(y)
+    cdef void *xp = cnp.PyArray_DATA(a)
+    cdef void *wp = cnp.PyArray_DATA(weight)
+    cdef void *bp = data_or_null(bias)
+    cdef ptrdiff_t w_row = step(weight, 0), w_col = step(weight, 1)
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_linear_forward_f64(yp, xp, wp, w_row, w_col, bp, m, n, k, f)
+        else:
+            status = fs_linear_forward_f32(yp, xp, wp, w_row, w_col, bp, m, n, k, f)
+    raise_for(status, "linear_forward")
     return y if cnp.PyArray_NDIM(<cnp.ndarray>x) == 2 else y.reshape((*x.shape[:-1], n))
 
 
-cdef cnp.ndarray column_sum(cnp.ndarray g, str kernel):
-    """The sum of the rows of a matrix: a product with a row of ones, all of them the same one."""
-    cdef int typenum = cnp.PyArray_TYPE(g)
-    cdef double one64 = 1
-    cdef float one32 = 1
-    cdef bint f64 = typenum == cnp.NPY_FLOAT64
-    cdef ptrdiff_t m = cnp.PyArray_DIM(g, 0), n = cnp.PyArray_DIM(g, 1)
-    cdef cnp.ndarray y = new_1d(n, typenum)
-    gemm(cnp.PyArray_DATA(y), n, <void *>&one64 if f64 else <void *>&one32, 0, 0, cnp.PyArray_DATA(g), step(g, 0),
-         step(g, 1), 1, n, m, NULL, f64, kernel)
-    return y
-
-
-def linear_backward(dy, x, w, need_x, need_w, need_b):
-    cdef int typenum = floating(x, "x")
+def linear_backward(dy, x, w, need_x, need_w, need_b, y=None, activation=None):
+    cdef int typenum = floating(x, "x"), f = activation_code(activation), status
     cdef cnp.ndarray g = rows(dy, "dy", typenum)
     cdef cnp.ndarray a = rows(x, "x", typenum)
     cdef cnp.ndarray weight = matrix(w, "w", typenum)
-    if (cnp.PyArray_NDIM(weight) != 2 or cnp.PyArray_DIM(g, 0) != cnp.PyArray_DIM(a, 0)
-            or cnp.PyArray_DIM(weight, 0) != cnp.PyArray_DIM(g, 1) or cnp.PyArray_DIM(weight, 1) != cnp.PyArray_DIM(a, 1)):
+    cdef cnp.ndarray out = g if f == FS_IDENTITY else rows(y, "y", typenum)
+    cdef ptrdiff_t m = cnp.PyArray_DIM(a, 0), k = cnp.PyArray_DIM(a, 1), n = cnp.PyArray_DIM(g, 1)
+    if (cnp.PyArray_NDIM(weight) != 2 or cnp.PyArray_DIM(g, 0) != m or cnp.PyArray_DIM(weight, 0) != n
+            or cnp.PyArray_DIM(weight, 1) != k):
         raise ValueError(f"linear_backward: dy {dy.shape} does not fit x {x.shape} and w {w.shape}")
-    dx = dw = db = None
-    if need_x:
-        dx = product(g, False, weight, False, "linear_backward").reshape(x.shape)
-    if need_w:
-        dw = product(g, True, a, False, "linear_backward")
-    if need_b:
-        db = column_sum(g, "linear_backward")
-    return dx, dw, db
+    if cnp.PyArray_DIM(out, 0) != m or cnp.PyArray_DIM(out, 1) != n:
+        raise ValueError(f"linear_backward: y {y.shape} does not fit dy {dy.shape}")
+    cdef cnp.ndarray dx = new_2d(m, k, typenum) if need_x else None
+    cdef cnp.ndarray dw = new_2d(n, k, typenum) if need_w else None
+    cdef cnp.ndarray db = new_1d(n, typenum) if need_b else None
+    cdef void *dxp = data_or_null(dx)
+    cdef void *dwp = data_or_null(dw)
+    cdef void *dbp = data_or_null(db)
+    cdef void *gp = cnp.PyArray_DATA(g)
+    cdef void *yp = cnp.PyArray_DATA(out)
+    cdef void *xp = cnp.PyArray_DATA(a)
+    cdef void *wp = cnp.PyArray_DATA(weight)
+    cdef ptrdiff_t w_row = step(weight, 0), w_col = step(weight, 1)
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_linear_backward_f64(dxp, dwp, dbp, gp, yp, xp, wp, w_row, w_col, m, n, k, f)
+        else:
+            status = fs_linear_backward_f32(dxp, dwp, dbp, gp, yp, xp, wp, w_row, w_col, m, n, k, f)
+    raise_for(status, "linear_backward")
+    return dx if dx is None or cnp.PyArray_NDIM(<cnp.ndarray>x) == 2 else dx.reshape(x.shape), dw, db
