@@ -10,8 +10,7 @@
  *
  * Work is cut into units, some output rows of one image, whose workspace stays in the second-level cache.
  */
-#include "fastscratch.h"
-#include "real.h"
+#include "conv.h"
 #include "simd/kernels.h"
 
 #include <stdatomic.h>
@@ -49,7 +48,8 @@ static int tap_major(const shape *s) { return s->s * (s->c / s->groups) < MIN_RU
 /* The one place that chooses; by shape alone. */
 static int algorithm(const shape *s) {
     const int dense = s->dilation_h == 1 && s->dilation_w == 1 && s->groups == 1;
-    return dense && s->s * s->c >= MIN_RUN && !pointwise(s) ? ROWS : COLUMNS;
+    const int rows = dense && s->s * s->c >= MIN_RUN && !pointwise(s);
+    return rows && fs_conv_algorithm_get() != FS_IM2COL ? ROWS : COLUMNS;
 }
 
 /* ---- filters in the order that a product wants ---- */
@@ -314,9 +314,11 @@ static ptrdiff_t outputs(const shape *s) { return s->n * s->out_h * s->out_w * s
 
 int FS(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const struct fs_conv *s, int relu) {
     if (outputs(s) == 0) return FS_OK;
+    int status = FS(winograd_applies)(s) ? FS(winograd_convolve)(y, x, w, b, relu, 0, s) : FS_EDOMAIN;
+    if (status != FS_EDOMAIN) return status;
     REAL *packed = pack(w, s, by_column(s));
     if (!packed) return FS_ENOMEM;
-    const int status = convolve(y, x, packed, b, s, relu);
+    status = convolve(y, x, packed, b, s, relu);
     fs_free(packed);
     return status;
 }
@@ -392,11 +394,13 @@ static int scatter_columns(REAL *dx, const REAL *dy, const REAL *packed, const s
 
 static int input_gradient(REAL *dx, const REAL *dy, const REAL *w, const shape *s) {
     const shape t = transposed(s);
+    int status = FS(winograd_applies)(&t) ? FS(winograd_convolve)(dx, dy, w, NULL, 0, 1, &t) : FS_EDOMAIN;
+    if (status != FS_EDOMAIN) return status;
     const int as_convolution = s->stride_h == 1 && s->stride_w == 1 && t.pad_h >= 0 && t.pad_w >= 0;
     const int turn = as_convolution && all_finite(w, s->k * depth(s));
     REAL *packed = pack(w, s, turn ? turned(s) : by_filter(s));
     if (!packed) return FS_ENOMEM;
-    const int status = turn ? convolve(dx, dy, packed, NULL, &t, 0) : scatter_columns(dx, dy, packed, s);
+    status = turn ? convolve(dx, dy, packed, NULL, &t, 0) : scatter_columns(dx, dy, packed, s);
     fs_free(packed);
     return status;
 }
@@ -439,6 +443,8 @@ static void add_partials(ptrdiff_t slice, void *ctx) {
 }
 
 static int filter_gradient(REAL *dw, REAL *db, const REAL *dy, const REAL *x, const shape *s) {
+    const int found = dw && FS(winograd_applies)(s) ? FS(winograd_filter_gradient)(dw, db, dy, x, s) : FS_EDOMAIN;
+    if (found != FS_EDOMAIN) return found;
     job g = {.x = x, .dy = dy, .need_w = dw != NULL, .need_b = db != NULL};
     plan(&g, s, COLUMNS);
     const ptrdiff_t enough = ceil_div(MIN_PARTIAL_PIXELS, g.rows * s->out_w);

@@ -1,4 +1,5 @@
-/* Which instruction sets this build holds and this machine (processor and operating system) runs, and which is in force. */
+/* Which instruction sets this build holds and this machine (processor and operating system) runs, and which is in force;
+ * and which algorithm convolutions are asked to use. */
 #include "fastscratch.h"
 
 #if defined(FS_HAVE_AVX2) && defined(_MSC_VER) && !defined(__clang__)
@@ -10,6 +11,7 @@ void fs_select_table_f32(int isa);
 void fs_select_table_f64(int isa);
 
 static int current = FS_BASELINE;
+static int conv_algorithm = FS_AUTO;
 
 #if defined(FS_HAVE_AVX2) && defined(_MSC_VER) && !defined(__clang__)
 /* XCR0 says whether the operating system saves the registers: bits 1-2 for AVX, 5-7 for AVX-512 as well. */
@@ -69,5 +71,13 @@ int fs_isa_set(int isa) {
     fs_select_table_f32(isa);
     fs_select_table_f64(isa);
     current = isa;
+    return FS_OK;
+}
+
+int fs_conv_algorithm_get(void) { return conv_algorithm; }
+
+int fs_conv_algorithm_set(int algorithm) {
+    if (algorithm < 0 || algorithm >= FS_ALGORITHM_COUNT) return FS_EINVAL;
+    conv_algorithm = algorithm;
     return FS_OK;
 }

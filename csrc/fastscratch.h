@@ -63,6 +63,11 @@ struct fs_pool {
     int adaptive;      /* average: the image in out_h x out_w shares; kernel, stride and pad say nothing, dilation is 1 */
 };
 
+/* Which algorithm a convolution is asked to use where it applies; elsewhere, and by FS_AUTO, the shape decides. */
+enum { FS_AUTO = 0, FS_DIRECT = 1, FS_WINOGRAD = 2, FS_IM2COL = 3, FS_ALGORITHM_COUNT = 4 };
+int fs_conv_algorithm_set(int algorithm); /* FS_EINVAL if it is none of these; not to be called while kernels run */
+int fs_conv_algorithm_get(void);
+
 /* The prototypes that exist once for each type. */
 #define T float
 #define FN(name) fs_##name##_f32

@@ -38,7 +38,7 @@ int FN(linear_forward)(T *y, const T *x, const T *w, ptrdiff_t w_row, ptrdiff_t 
 int FN(linear_backward)(T *dx, T *dw, T *db, const T *dy, const T *y, const T *x, const T *w, ptrdiff_t w_row,
                         ptrdiff_t w_col, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, int activation);
 
-/* ---- conv.c ---- */
+/* ---- conv.c, winograd.c ---- */
 
 /* y[n,i,j,k] = b[k] + sum over r, s, c of w[k,c,r,s] x[n, i stride - pad + r dilation, j stride - pad + s dilation, c],
  * x being zero outside; with groups, filter k sees the channels of its group only. x [n][h][w][c],
@@ -64,6 +64,16 @@ int FN(conv2d_pool_forward)(T *y, uint8_t *code, const T *x, const T *w, const T
 /* Its gradients: those of the convolution for dy put at the places that code says, 0 elsewhere. */
 int FN(conv2d_pool_backward)(T *dx, T *dw, T *db, const T *dy, const uint8_t *code, const T *x, const T *w,
                              const struct fs_conv *shape, ptrdiff_t window_h, ptrdiff_t window_w);
+
+/* Winograd's algorithm, where it is used (fs_conv_algorithm_set), has other bounds. With u the unit roundoff and A, B, G the
+ * matrices of simd/winograd.c, the error of a tile of y is at most
+ *   (c + 20) u |A^T| (sum over channels of (|G||w||G^T|) . (|B^T||x||B|)) |A| + u |b|,
+ * element by element, that of dx the same with dy, the filters turned round and k in place of c, and that of dw
+ *   (tiles + 19) u |G^T| (sum over tiles of (|A||dy||A^T|) . (|B^T||x||B|)) |G|.
+ * An error is small beside the largest |w||x| of its tile, not beside its own: by at most 48^2 (c + 20) u c max |w| max |x|.
+ * Each transform's error passes through the transforms after it: A. Lavin and S. Gray, Fast Algorithms for Convolutional
+ * Neural Networks, CVPR 2016; B. Barabasz et al., Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
+ * Neural Networks, ACM TOMS 46(4), 2020. If anything is not finite, the direct kernel makes the result. */
 
 /* ---- dropout.c ---- */
 

@@ -1,5 +1,7 @@
 """Convolutions as operations: results and errors as PyTorch, shapes at random, work large enough to be cut."""
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastscratch as fs
+from fastscratch.backend._numpy import winograd as rule
 
 
 def _leaf(rng: np.random.Generator, *shape: int, dtype: Any = np.float64) -> fs.Tensor:
@@ -48,6 +51,129 @@ def test_infinite_filter_touches_only_what_it_saw() -> None:
     expected = np.zeros((1, 8, 3, 3))
     expected[0, 0, :2, :2] = np.inf
     np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+@pytest.fixture
+def auto() -> Iterator[None]:
+    """Whatever a test asks for, the next one starts from "auto"."""
+    yield
+    fs.backend.set_conv_algorithm("auto")
+
+
+def _all_results(x: np.ndarray, w: np.ndarray, padding: int) -> list[np.ndarray]:
+    """y, dx, dw, db of one convolution, by the backend in force."""
+    geometry: Any = ((1, 1), (padding, padding), (1, 1), 1)
+    y = fs.backend.conv2d_forward(x, w, None, *geometry, False)
+    dy = np.random.default_rng(5).standard_normal(y.shape).astype(x.dtype)
+    return [y, *fs.backend.conv2d_backward(dy, x, w, *geometry, True, True, True)]
+
+
+def _images(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def test_algorithm_is_remembered_and_checked(auto: None) -> None:
+    assert fs.backend.get_conv_algorithm() == "auto"
+    for name in ("direct", "winograd", "im2col", "auto"):
+        fs.backend.set_conv_algorithm(name)
+        assert fs.backend.get_conv_algorithm() == name
+    with pytest.raises(ValueError, match="must be one of auto, direct, winograd, im2col, got 'fft'"):
+        fs.backend.set_conv_algorithm("fft")
+    assert fs.backend.get_conv_algorithm() == "auto"
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "direct", "winograd", "im2col"])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize(("c", "k"), [(5, 7), (16, 64), (33, 7), (8, 16)])
+@needs_extension
+def test_every_algorithm_is_within_its_bound(auto: None, algorithm: str, padding: int, c: int, k: int) -> None:
+    rng = np.random.default_rng(c + k)
+    fs.backend.set_conv_algorithm(algorithm)
+    with fs.backend.use("check"):
+        for height, width in ((3, 3), (7, 10), (13, 5)):
+            _all_results(_images(rng, 2, c, height, width), _images(rng, k, c, 3, 3), padding)
+        _all_results(_images(rng, 1, c, 6, 6).astype(np.float64), rng.standard_normal((k, c, 3, 3)), padding)
+
+
+def test_algorithm_changes_nothing_in_numpy(auto: None) -> None:
+    rng = np.random.default_rng(0)
+    x, w = _images(rng, 2, 8, 5, 5), _images(rng, 8, 8, 3, 3)
+    with fs.backend.use("numpy"):
+        expected = _all_results(x, w, 1)
+        for name in ("direct", "winograd", "im2col"):
+            fs.backend.set_conv_algorithm(name)
+            for got, wanted in zip(_all_results(x, w, 1), expected, strict=True):
+                np.testing.assert_array_equal(got, wanted)
+
+
+def _by(algorithm: str, x: np.ndarray, w: np.ndarray, padding: int) -> list[bytes]:
+    fs.backend.set_conv_algorithm(algorithm)
+    return [part.tobytes() for part in _all_results(x, w, padding)]
+
+
+@needs_extension
+def test_rule_of_the_kernels_is_that_of_their_bounds(auto: None) -> None:
+    """What "auto" computes has the bits of Winograd's algorithm where the bounds say so, else the direct ones."""
+    rng = np.random.default_rng(0)
+    eps = float(np.finfo(np.float32).eps) / 2
+    seen = set()
+    with fs.backend.use("c"):
+        for c, k, size, padding in itertools.product(
+            (1, 4, 7, 8, 9, 16), (1, 7, 8, 24), (1, 2, 3, 4, 6, 7, 9, 14), (0, 1, 2)
+        ):
+            if size + 2 * padding < 3:
+                continue
+            x, w = _images(rng, 1, c, size, size), _images(rng, k, c, 3, 3)
+            auto_, winograd, direct = (_by(name, x, w, padding) for name in ("auto", "winograd", "direct"))
+            fs.backend.set_conv_algorithm("auto")
+            out = size + 2 * padding - 2
+            plain: Any = ((3, 3), (1, 1), (padding, padding), (1, 1), 1)
+            turned: Any = ((3, 3), (1, 1), (2 - padding, 2 - padding), (1, 1), 1)
+            forward = rule.applies(eps, c, k, (out, out), *plain)
+            back = rule.applies(eps, k, c, (size, size), *turned)
+            used = (forward, back, forward)
+            seen.add(used)
+            for i, by_tiles in enumerate(used):
+                assert auto_[i] == (winograd if by_tiles else direct)[i], (c, k, size, padding, i)
+    assert {(True, True, True), (False, False, False)} <= seen
+
+
+@needs_extension
+@pytest.mark.parametrize("place", ["x", "w", "dy"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
+def test_input_that_is_not_finite_goes_to_the_direct_kernel(auto: None, place: str, bad: float) -> None:
+    """An infinity, or what overflows on the way, spoils what it touches and not the tile."""
+    rng = np.random.default_rng(3)
+    geometry: Any = ((1, 1), (1, 1), (1, 1), 1)
+    arrays = {"x": _images(rng, 2, 16, 9, 9), "w": _images(rng, 8, 16, 3, 3), "dy": _images(rng, 2, 8, 9, 9)}
+    arrays[place][(0,) * 4] = bad
+    x, w, dy = arrays["x"], arrays["w"], arrays["dy"]
+    results = {}
+    with fs.backend.use("c"):
+        for name in ("winograd", "direct"):
+            fs.backend.set_conv_algorithm(name)
+            y = fs.backend.conv2d_forward(x, w, None, *geometry, False)
+            results[name] = {
+                "y": y,
+                **dict(
+                    zip(("dx", "dw"), fs.backend.conv2d_backward(dy, x, w, *geometry, True, True, False), strict=False)
+                ),
+            }
+    for name in {"x": ("y", "dw"), "w": ("y", "dx"), "dy": ("dx", "dw")}[place]:
+        np.testing.assert_array_equal(results["winograd"][name], results["direct"][name])
+
+
+def test_winograd_in_numpy_is_the_convolution() -> None:
+    """The formula whose sizes are the error bound, with its own matrices."""
+    rng = np.random.default_rng(1)
+    for shape, k, padding in (((2, 3, 7, 9), 4, (1, 2)), ((1, 2, 3, 3), 2, (0, 0)), ((2, 2, 1, 1), 3, (1, 1))):
+        x, w = rng.standard_normal(shape), rng.standard_normal((k, shape[1], 3, 3))
+        geometry: Any = ((1, 1), padding, (1, 1), 1)
+        y = fs.backend._numpy.conv2d_forward(x, w, None, *geometry, False)
+        dy = rng.standard_normal(y.shape)
+        dw = fs.backend._numpy.conv2d_backward(dy, x, w, *geometry, False, True, False)[1]
+        np.testing.assert_allclose(rule.convolve(x, w, padding, rule.MATRICES), y, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(rule.filter_gradient(dy, x, padding, rule.MATRICES), dw, rtol=0, atol=1e-12)
 
 
 X, W = (2, 3, 4, 5), (4, 3, 3, 3)

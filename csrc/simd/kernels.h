@@ -2,6 +2,7 @@
 #include "../real.h"
 #include "optim.h"
 #include "pool.h"
+#include "winograd.h"
 
 enum { CHOLESKY_BASE = 32 }; /* the widest triangle of cholesky_rows and cholesky_substitute; whole registers */
 

@@ -10,11 +10,22 @@ import warnings
 from types import ModuleType, TracebackType
 from typing import Any
 
-from . import _numpy, check
+from . import _numpy, algorithm, check
 from .parity import BackendMismatch
 from .threads import default_num_threads
 
-__all__ = ["BackendMismatch", "available", "get_isa", "get_num_threads", "isas", "name", "set_num_threads", "use"]
+__all__ = [
+    "BackendMismatch",
+    "available",
+    "get_conv_algorithm",
+    "get_isa",
+    "get_num_threads",
+    "isas",
+    "name",
+    "set_conv_algorithm",
+    "set_num_threads",
+    "use",
+]
 
 _c: ModuleType | None
 try:
@@ -132,6 +143,53 @@ def set_num_threads(n: int) -> None:
 def get_num_threads() -> int:
     """How many threads a kernel would use at most; 1 on NumPy and in a forked child."""
     return 1 if _c is None else _c.get_num_threads()
+
+
+def set_conv_algorithm(name: str) -> None:
+    """Convolve by this algorithm from now on.
+
+    Parameters
+    ----------
+    name : {"auto", "direct", "winograd", "im2col"}
+        ``im2col`` writes out the inputs of each output pixel and multiplies matrices; ``direct`` leaves the image where it
+        is, and is im2col where a row of the filter holds few numbers, with dilation or with groups. ``winograd`` is
+        F(4x4, 3x3), for float32, 3 x 3 filters, stride 1 and padding up to 2, forward and for both gradients; elsewhere,
+        and for input that is not finite, it is direct. ``auto`` chooses by the shape alone, never by the number of threads.
+
+    Raises
+    ------
+    ValueError
+        For any other name.
+
+    Notes
+    -----
+    Winograd's algorithm needs a quarter of the multiplications (36 where there were 144), and its rounding errors are
+    larger: of an output, (C + 20) u times what the transforms make of |w| |x| around it, at most 256 times the sum
+    over the window of the largest |w| |x|, where u is the unit roundoff, 6e-8. The NumPy backend has one algorithm and
+    only remembers the name.
+
+    References
+    ----------
+    A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
+
+    Examples
+    --------
+    >>> import fastscratch as fs
+    >>> fs.backend.set_conv_algorithm("direct")
+    >>> fs.backend.get_conv_algorithm()
+    'direct'
+    >>> fs.backend.set_conv_algorithm("auto")
+    """
+    if name not in algorithm.NAMES:
+        raise ValueError(f"the algorithm of convolutions must be one of {', '.join(algorithm.NAMES)}, got {name!r}")
+    if _c is not None:
+        _c.set_conv_algorithm(algorithm.NAMES.index(name))
+    algorithm.asked = name
+
+
+def get_conv_algorithm() -> str:
+    """What set_conv_algorithm was last told; "auto" at first."""
+    return algorithm.asked
 
 
 def memory_stats() -> dict[str, int]:

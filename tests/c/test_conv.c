@@ -1,4 +1,5 @@
-/* Convolution in every geometry, against the seven loops of its definition; limits as in prototypes.h. */
+/* Convolution in every geometry, against the seven loops of its definition; limits as in prototypes.h. Winograd's algorithm
+ * has tests of its own. */
 #include "typed.h"
 
 typedef struct fs_conv shape;
@@ -149,26 +150,36 @@ static shape square(ptrdiff_t n, ptrdiff_t c, ptrdiff_t size, ptrdiff_t k, ptrdi
 }
 
 static void conv2d_forward(void) {
-    for (int i = 0; i < 100; i++) forward_case(small_shape(), i % 2);
+    for (int i = 0; i < 100; i++) {
+        fs_conv_algorithm_set(i % 7 ? FS_DIRECT : FS_IM2COL);
+        forward_case(small_shape(), i % 2);
+    }
     forward_case(square(0, 3, 5, 2, 3, 1, 1), 1);
     forward_case(square(2, 19, 6, 7, 1, 1, 0), 1);
     forward_case(square(2, 1, 12, 8, 5, 1, 2), 1);
+    fs_conv_algorithm_set(FS_AUTO);
 }
 
 static void conv2d_backward(void) {
-    for (int i = 0; i < 100; i++) backward_case(small_shape(), i % 5 ? WANT_ALL : 1 + i / 5 % 6);
+    for (int i = 0; i < 100; i++) {
+        fs_conv_algorithm_set(i % 7 ? FS_DIRECT : FS_IM2COL);
+        backward_case(small_shape(), i % 5 ? WANT_ALL : 1 + i / 5 % 6);
+    }
     backward_case(square(0, 3, 5, 2, 3, 1, 1), WANT_ALL);
     backward_case(square(2, 19, 6, 7, 1, 1, 0), WANT_ALL);
     backward_case(square(2, 1, 12, 8, 5, 1, 2), WANT_ALL);
+    fs_conv_algorithm_set(FS_AUTO);
 }
 
 /* Enough for threads, and for partial sums of the filters' gradient. */
 static void large(void) {
+    fs_conv_algorithm_set(FS_DIRECT);
     forward_case(square(5, 8, 14, 17, 3, 1, 1), 1);
     backward_case(square(5, 8, 14, 17, 3, 1, 1), WANT_ALL);
     forward_case(square(7, 1, 28, 6, 5, 1, 2), 1);
     backward_case(square(7, 1, 28, 6, 5, 1, 2), WANT_ALL);
     backward_case(square(5, 8, 15, 17, 3, 2, 1), WANT_ALL);
+    fs_conv_algorithm_set(FS_AUTO);
 }
 
 /* An infinite filter meets only what lies under it, not the padding. */

@@ -1,4 +1,4 @@
-"""Convolutions: both algorithms of the forward pass and both of the gradient in the input, and every odd parameter."""
+"""Convolutions: the algorithms of the forward pass and both of the gradient in the input, and every odd parameter."""
 
 from typing import Any
 
@@ -24,6 +24,12 @@ def _joined(
     )
 
 
+def _winograd(name: str, image: tuple[int, ...], filters: tuple[int, ...], padding: Any = 0) -> Case:
+    """A row that float32 computes by Winograd's algorithm; differences, in float64, would only repeat the other rows."""
+    call = lambda x, w, b: fs.conv2d(x, w, b, padding=padding)  # noqa: E731
+    return Case(name, call, (normal(*image), normal(*filters), normal(filters[0])), differences=False)
+
+
 CASES = [
     # few channels: columns
     _conv("conv2d", (2, 3, 6, 5), (4, 3, 3, 3), (normal(64, 1, 28, 28), normal(32, 1, 3, 3), normal(32))),
@@ -41,6 +47,12 @@ CASES = [
     _conv("conv2d_rows_padded", (1, 7, 3, 3), (5, 7, 3, 3), padding=(1, 2)),
     _conv("conv2d_rows_stride", (2, 9, 5, 6), (3, 9, 2, 2), stride=(2, 2), padding=(0, 1)),
     _conv("conv2d_rows_dilated", (1, 9, 4, 5), (2, 9, 2, 2), dilation=2),
+    # tiles: whole and cut off, whole registers of channels and tails
+    _winograd("conv2d_winograd", (2, 8, 6, 6), (8, 8, 3, 3)),
+    _winograd("conv2d_winograd_padded", (3, 16, 7, 9), (64, 16, 3, 3), padding=1),
+    _winograd("conv2d_winograd_wide_padding", (1, 33, 3, 4), (9, 33, 3, 3), padding=(2, 0)),
+    _winograd("conv2d_winograd_full", (2, 13, 5, 2), (33, 13, 3, 3), padding=2),
+    _winograd("conv2d_winograd_batch", (40, 8, 11, 14), (8, 8, 3, 3), padding=(0, 1)),
     # the image is the matrix
     _conv("conv2d_1x1", (2, 5, 3, 3), (4, 5, 1, 1)),
     _conv("conv2d_1x1_groups", (2, 4, 3, 2), (6, 2, 1, 1), groups=2),

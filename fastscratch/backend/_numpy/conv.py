@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..bounds import bounded
+from . import winograd
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -66,6 +67,11 @@ def _add_back(columns: Array, x: Array, w: Array, y: Array, stride: Pair, paddin
     return np.ascontiguousarray(inner).reshape(n, height, width, c).transpose(0, 3, 1, 2)
 
 
+def _either(direct: Array, tiles: Array) -> Array:
+    """Where Winograd's bound is not finite, neither is the input, and the direct kernel computes."""
+    return np.where(np.isfinite(tiles), np.maximum(direct, tiles), direct)
+
+
 def _forward_bound(
     eps: float,
     y: Array,
@@ -82,7 +88,12 @@ def _forward_bound(
     size = conv2d_forward(
         np.abs(x), np.abs(w), None if b is None else np.abs(b), stride, padding, dilation, groups, False
     )
-    return (w[0].size + 3) * eps * size
+    bound = (w[0].size + 3) * eps * size
+    shape = (x.shape[1], w.shape[0], _out_size(x, w, stride, padding, dilation), w.shape[2:])
+    if winograd.applies(eps, *shape, stride, padding, dilation, groups):
+        bias = 0.0 if b is None else eps * np.abs(b)[:, None, None]
+        bound = _either(bound, winograd.forward_bound(eps, x, w, padding) + bias)
+    return bound
 
 
 def _backward_bound(eps: float, y: Any, dy: Array, x: Array, w: Array, *rest: Any) -> Any:
@@ -90,7 +101,15 @@ def _backward_bound(eps: float, y: Any, dy: Array, x: Array, w: Array, *rest: An
     size = conv2d_backward(np.abs(dy), np.abs(x), np.abs(w), *rest)
     pixels = dy.shape[0] * dy.shape[2] * dy.shape[3]
     terms = (w.shape[0] * w.shape[2] * w.shape[3], pixels, pixels)
-    return tuple(None if part is None else (count + 2) * eps * part for part, count in zip(size, terms, strict=True))
+    dx, dw, db = (None if part is None else (n + 2) * eps * part for part, n in zip(size, terms, strict=True))
+    stride, padding, dilation, groups = rest[:4]
+    turned = (2 - padding[0], 2 - padding[1])
+    back = (x.shape[2:], w.shape[2:], stride, turned, dilation, groups)
+    if dx is not None and winograd.applies(eps, w.shape[0], w.shape[1], *back):
+        dx = _either(dx, winograd.input_bound(eps, dy, w, padding))
+    if dw is not None and winograd.applies(eps, w.shape[1], w.shape[0], dy.shape[2:], w.shape[2:], *rest[:4]):
+        dw = _either(dw, winograd.filter_bound(eps, dy, x, padding))
+    return dx, dw, db
 
 
 @bounded(_forward_bound)

@@ -6,6 +6,7 @@ cdef extern from "fastscratch.h" nogil:
     int fs_isa_best()
     int fs_isa_get()
     int fs_isa_set(int isa)
+    int fs_conv_algorithm_set(int algorithm)
     void fs_set_num_threads(int n)
     int fs_get_num_threads()
     int fs_has_openmp()
@@ -65,6 +66,11 @@ def best_isa():
 def compiler():
     """The compiler that built this extension."""
     return FS_COMPILER.decode()
+
+
+def set_conv_algorithm(int number):
+    """Convolve by the algorithm of this number in backend.algorithm.NAMES from now on, where it applies."""
+    raise_for(fs_conv_algorithm_set(number), "set_conv_algorithm")
 
 
 def set_num_threads(int n):

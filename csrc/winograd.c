@@ -1,0 +1,286 @@
+/* Convolution by Winograd's F(4x4, 3x3), and its gradients: 36 multiplications in place of 144.
+ *
+ * The image is cut into tiles of 4 x 4 outputs. Tiles and filters are transformed to 6 x 6 numbers for each channel
+ * (simd/winograd.c); then place (i, j) of all tiles and channels is a matrix, and 36 products of matrices take the place of
+ * the convolution. That is done for a block of tiles at a time, small enough for the second-level cache, and for one panel
+ * of filters, as wide as the tile of the GEMM kernel, whose operands are laid out as it reads them.
+ *
+ * The gradient in x is the convolution of dy with the filters turned round. That in w sums, over tiles, the products of
+ * transformed tiles of x and of dy; partial sums are those of fixed ranges of images.
+ *
+ * Rounding errors are larger than those of the direct kernel: the bounds are in prototypes.h.
+ * A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
+ */
+#include "conv.h"
+#include "simd/kernels.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+enum {
+    OUT = FS_WINOGRAD_OUT,
+    IN = FS_WINOGRAD_IN,
+    PRODUCTS = FS_WINOGRAD_PRODUCTS,
+    TAPS = FS_WINOGRAD_TAPS,
+    MAX_VL = 16,
+    MIN_CHANNELS = 8, /* with fewer the transforms cost more than the products save, */
+    MIN_SIZE = 3,     /* and so they do for outputs that fill less than half a tile */
+    BLOCK = 64,       /* tiles in a block */
+    PART_TILES = 128, /* tiles that are worth a partial sum of their own */
+    MAX_PARTS = 16,
+    APART = 16, /* elements between matrices whose size is a power of two, or they would share few sets of the cache */
+    MIN_WORK = 200000 /* multiplications worth a second thread */
+};
+
+typedef struct fs_conv shape;
+
+static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+static ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, b) * b; }
+
+static ptrdiff_t tile_rows(const shape *s) { return ceil_div(s->out_h, OUT); }
+static ptrdiff_t tile_columns(const shape *s) { return ceil_div(s->out_w, OUT); }
+static ptrdiff_t tiles_of_image(const shape *s) { return tile_rows(s) * tile_columns(s); }
+
+static ptrdiff_t panel_width(void) { return FS(simd)->gemm_nr; }
+static ptrdiff_t panels(const shape *s) { return ceil_div(s->k, panel_width()); }
+static ptrdiff_t lanes(void) { return FS(simd)->gemm_nr / 2; }
+
+/* Filters in panel p, and the same in whole registers. */
+static ptrdiff_t filters_in(const shape *s, ptrdiff_t p) { return min(panel_width(), s->k - p * panel_width()); }
+static ptrdiff_t width_of(const shape *s, ptrdiff_t p) { return round_up(filters_in(s, p), lanes()); }
+
+/* Steps between the 36 matrices: a panel of filters [c][panel]; a block of tiles of x [tile][c], of y [tile][panel]. */
+static ptrdiff_t filter_step(const shape *s) { return s->c * panel_width() + APART; }
+static ptrdiff_t channels(const shape *s) { return round_up(s->c, lanes()); }
+static ptrdiff_t input_step(const shape *s, ptrdiff_t block) { return block * channels(s) + APART; }
+static ptrdiff_t output_step(ptrdiff_t block) { return block * panel_width() + APART; }
+
+int FS(winograd_applies)(const shape *s) {
+    const int asked = fs_conv_algorithm_get();
+    if (sizeof(REAL) != sizeof(float) || asked == FS_DIRECT || asked == FS_IM2COL) return 0;
+    if (s->r != TAPS || s->s != TAPS || s->stride_h != 1 || s->stride_w != 1) return 0;
+    if (s->dilation_h != 1 || s->dilation_w != 1 || s->groups != 1) return 0;
+    if (s->pad_h < 0 || s->pad_w < 0 || s->pad_h >= TAPS || s->pad_w >= TAPS) return 0;
+    if (asked == FS_WINOGRAD) return 1;
+    return s->c >= MIN_CHANNELS && s->k >= MIN_CHANNELS && min(s->out_h, s->out_w) >= MIN_SIZE;
+}
+
+/* ---- tiles ---- */
+
+/* Tile number t of the batch, of images h x w with c channels: rows and columns from OUT times its place less the padding. */
+static struct fs_tile place(const shape *s, ptrdiff_t t, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t pad_h,
+                            ptrdiff_t pad_w, ptrdiff_t size) {
+    const ptrdiff_t n = t / tiles_of_image(s), in_image = t % tiles_of_image(s);
+    const ptrdiff_t i = in_image / tile_columns(s) * OUT - pad_h, j = in_image % tile_columns(s) * OUT - pad_w;
+    return (struct fs_tile){.first = ((n * h + i) * w + j) * c,
+                            .row = w * c,
+                            .pixel = c,
+                            .top = max(0, -i),
+                            .bottom = min(size, h - i),
+                            .left = max(0, -j),
+                            .right = min(size, w - j)};
+}
+static struct fs_tile input_tile(const shape *s, ptrdiff_t t) {
+    return place(s, t, s->h, s->w, s->c, s->pad_h, s->pad_w, IN);
+}
+static struct fs_tile output_tile(const shape *s, ptrdiff_t t) { return place(s, t, s->out_h, s->out_w, s->k, 0, 0, OUT); }
+
+/* The 36 matrices of tiles t0 .. t0 + count of x. */
+static void transform_input(REAL *v, const REAL *x, ptrdiff_t t0, ptrdiff_t count, const shape *s) {
+    for (ptrdiff_t t = 0; t < count; t++) {
+        const struct fs_tile tile = input_tile(s, t0 + t);
+        FS(simd)->winograd_input(v + t * channels(s), input_step(s, BLOCK), x, &tile, s->c);
+    }
+}
+
+/* C[m,n] = (accumulate ? C : 0) + A B, tile by tile, the rows split evenly. */
+static void multiply(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col, const REAL *b, ptrdiff_t ldb,
+                     ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int accumulate) {
+    for (ptrdiff_t left = ceil_div(m, FS(simd)->gemm_mr), i = 0; left > 0; left--) {
+        const ptrdiff_t height = ceil_div(m - i, left);
+        FS(simd)->gemm_tile(height, n, k, a + i * a_row, a_row, a_col, b, ldb, c + i * ldc, ldc, accumulate, NULL);
+        i += height;
+    }
+}
+
+/* ---- forward ---- */
+
+REAL *FS(winograd_filters)(const REAL *w, const shape *s, int turned) {
+    const ptrdiff_t step = filter_step(s), taps = TAPS * TAPS;
+    const ptrdiff_t k_step = turned ? taps : s->c * taps, c_step = turned ? s->k * taps : taps;
+    REAL *filters = fs_alloc((size_t)(panels(s) * PRODUCTS * step) * sizeof(REAL));
+    for (ptrdiff_t p = 0; p < panels(s) && filters; p++) {
+        const REAL *from = w + p * panel_width() * k_step + (turned ? taps - 1 : 0);
+        REAL *to = filters + p * PRODUCTS * step;
+        for (ptrdiff_t c = 0; c < s->c; c++) {
+            FS(simd)->winograd_filters(to + c * panel_width(), step, from + c * c_step, k_step, turned ? -1 : 1,
+                                       filters_in(s, p));
+        }
+    }
+    return filters;
+}
+
+typedef struct {
+    const shape *s;
+    REAL *y;
+    const REAL *x, *filters, *bias;
+    REAL least; /* of y: 0 for ReLU */
+    ptrdiff_t per_chunk;
+    atomic_int status;
+} job;
+
+/* Tiles t0 .. t0 + count, at most BLOCK. */
+static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, REAL *v, REAL *m, REAL *spoiled) {
+    const shape *s = g->s;
+    const ptrdiff_t nr = panel_width(), v_step = input_step(s, BLOCK), m_step = output_step(BLOCK);
+    transform_input(v, g->x, t0, count, s);
+    for (ptrdiff_t p = 0; p < panels(s); p++) {
+        const REAL *filters = g->filters + p * PRODUCTS * filter_step(s);
+        for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
+            multiply(m + i * m_step, nr, v + i * v_step, channels(s), 1, filters + i * filter_step(s), nr, count,
+                     width_of(s, p), s->c, 0);
+        }
+        for (ptrdiff_t t = 0; t < count; t++) {
+            const struct fs_tile tile = output_tile(s, t0 + t);
+            FS(simd)->winograd_output(g->y + p * nr, spoiled, m + t * nr, m_step, &tile,
+                                      g->bias ? g->bias + p * nr : NULL, g->least, filters_in(s, p));
+        }
+    }
+}
+
+static int any_spoiled(const REAL *spoiled) {
+    for (int i = 0; i < MAX_VL; i++) {
+        if (spoiled[i] != 0) return 1; /* NaN, nothing else */
+    }
+    return 0;
+}
+
+static int convolve_tiles(const job *g, ptrdiff_t t0, ptrdiff_t t1) {
+    const ptrdiff_t v_size = PRODUCTS * input_step(g->s, BLOCK), m_size = PRODUCTS * output_step(BLOCK);
+    REAL spoiled[MAX_VL] = {0}, *v = fs_alloc((size_t)(v_size + m_size) * sizeof(REAL));
+    if (!v) return FS_ENOMEM;
+    for (ptrdiff_t t = t0; t < t1; t += BLOCK) convolve_block(g, t, min(BLOCK, t1 - t), v, v + v_size, spoiled);
+    fs_free(v);
+    return any_spoiled(spoiled) ? FS_EDOMAIN : FS_OK;
+}
+
+static job start(REAL *y, const REAL *x, const REAL *filters, const REAL *bias, int relu, const shape *s) {
+    return (job){.s = s, .y = y, .x = x, .filters = filters, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY};
+}
+
+int FS(winograd_images)(REAL *y, const REAL *x, ptrdiff_t n0, ptrdiff_t n1, const REAL *filters, const REAL *bias, int relu,
+                        const shape *s) {
+    const job g = start(y, x, filters, bias, relu, s);
+    return convolve_tiles(&g, n0 * tiles_of_image(s), n1 * tiles_of_image(s));
+}
+
+static void note(atomic_int *status, int found) {
+    if (found != FS_OK) atomic_store(status, found);
+}
+
+static void convolve_chunk(ptrdiff_t chunk, void *ctx) {
+    job *g = ctx;
+    const ptrdiff_t tiles = g->s->n * tiles_of_image(g->s), t0 = chunk * g->per_chunk;
+    note(&g->status, convolve_tiles(g, t0, min(t0 + g->per_chunk, tiles)));
+}
+
+int FS(winograd_convolve)(REAL *y, const REAL *x, const REAL *w, const REAL *bias, int relu, int turned, const shape *s) {
+    REAL *filters = FS(winograd_filters)(w, s, turned);
+    if (!filters) return FS_ENOMEM;
+    job g = start(y, x, filters, bias, relu, s);
+    const ptrdiff_t tiles = s->n * tiles_of_image(s), least = ceil_div(MIN_WORK, PRODUCTS * s->c * s->k);
+    g.per_chunk = min(BLOCK, max(least, 1));
+    if (tiles > g.per_chunk) g.per_chunk = max(g.per_chunk, min(BLOCK, ceil_div(tiles, 8)));
+    atomic_init(&g.status, FS_OK);
+    fs_parallel_for(ceil_div(tiles, g.per_chunk), convolve_chunk, &g);
+    fs_free(filters);
+    return atomic_load(&g.status);
+}
+
+/* ---- the gradient in w ---- */
+
+/* For each panel the 36 matrices [c][panel], and the panel of db. */
+static ptrdiff_t sums_of_panel(const shape *s) { return PRODUCTS * filter_step(s) + panel_width(); }
+ptrdiff_t FS(winograd_sums_size)(const shape *s) { return panels(s) * sums_of_panel(s); }
+
+static void add_block(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t t0, ptrdiff_t count, REAL *v, REAL *m,
+                      int accumulate, const shape *s) {
+    static const REAL one = 1;
+    enum { TOTAL = 1 * IN + 1 }; /* the place where a transformed tile holds the sum of all its pixels */
+    const ptrdiff_t nr = panel_width(), v_step = input_step(s, BLOCK), m_step = output_step(BLOCK);
+    transform_input(v, x, t0, count, s);
+    for (ptrdiff_t p = 0; p < panels(s); p++, sums += sums_of_panel(s)) {
+        for (ptrdiff_t t = 0; t < count; t++) {
+            const struct fs_tile tile = output_tile(s, t0 + t);
+            FS(simd)->winograd_gradient(m + t * nr, m_step, dy + p * nr, &tile, filters_in(s, p));
+        }
+        for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
+            multiply(sums + i * filter_step(s), nr, v + i * v_step, 1, channels(s), m + i * m_step, nr, s->c,
+                     width_of(s, p), count, accumulate);
+        }
+        multiply(sums + PRODUCTS * filter_step(s), nr, &one, 0, 0, m + TOTAL * m_step, nr, 1, width_of(s, p), count,
+                 accumulate);
+    }
+}
+
+int FS(winograd_sums)(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t n0, ptrdiff_t n1, int accumulate,
+                      const shape *s) {
+    const ptrdiff_t v_size = PRODUCTS * input_step(s, BLOCK), m_size = PRODUCTS * output_step(BLOCK);
+    REAL *v = fs_alloc((size_t)(v_size + m_size) * sizeof(REAL));
+    if (!v) return FS_ENOMEM;
+    const ptrdiff_t first = n0 * tiles_of_image(s), end = n1 * tiles_of_image(s);
+    for (ptrdiff_t t = first; t < end; t += BLOCK) {
+        add_block(sums, dy, x, t, min(BLOCK, end - t), v, v + v_size, accumulate || t > first, s);
+    }
+    fs_free(v);
+    return FS_OK;
+}
+
+int FS(winograd_finish)(REAL *dw, REAL *db, const REAL *sums, ptrdiff_t parts, const shape *s) {
+    const ptrdiff_t nr = panel_width(), taps = TAPS * TAPS, part = FS(winograd_sums_size)(s);
+    REAL spoiled[MAX_VL] = {0};
+    for (ptrdiff_t p = 0; p < panels(s); p++, sums += sums_of_panel(s)) {
+        for (ptrdiff_t c = 0; c < s->c; c++) {
+            FS(simd)->winograd_taps(dw + (p * nr * s->c + c) * taps, spoiled, sums + c * nr, filter_step(s), parts, part,
+                                    s->c * taps, filters_in(s, p));
+        }
+        const REAL *totals = sums + PRODUCTS * filter_step(s);
+        for (ptrdiff_t k = 0; k < filters_in(s, p) && db; k++) {
+            REAL sum = totals[k];
+            for (ptrdiff_t i = 1; i < parts; i++) sum += totals[k + i * part];
+            db[p * nr + k] = sum;
+        }
+    }
+    return any_spoiled(spoiled) ? FS_EDOMAIN : FS_OK;
+}
+
+typedef struct {
+    const shape *s;
+    REAL *sums;
+    const REAL *dy, *x;
+    ptrdiff_t per_part; /* images */
+    atomic_int status;
+} gradient_job;
+
+static void sum_part(ptrdiff_t part, void *ctx) {
+    gradient_job *g = ctx;
+    const ptrdiff_t n0 = part * g->per_part;
+    note(&g->status, FS(winograd_sums)(g->sums + part * FS(winograd_sums_size)(g->s), g->dy, g->x, n0,
+                                       min(n0 + g->per_part, g->s->n), 0, g->s));
+}
+
+int FS(winograd_filter_gradient)(REAL *dw, REAL *db, const REAL *dy, const REAL *x, const shape *s) {
+    gradient_job g = {.s = s, .dy = dy, .x = x};
+    g.per_part = max(ceil_div(PART_TILES, tiles_of_image(s)), ceil_div(s->n, MAX_PARTS));
+    const ptrdiff_t parts = ceil_div(s->n, g.per_part);
+    g.sums = fs_alloc((size_t)(parts * FS(winograd_sums_size)(s)) * sizeof(REAL));
+    if (!g.sums) return FS_ENOMEM;
+    atomic_init(&g.status, FS_OK);
+    fs_parallel_for(parts, sum_part, &g);
+    int status = atomic_load(&g.status);
+    if (status == FS_OK) status = FS(winograd_finish)(dw, db, g.sums, parts, s);
+    fs_free(g.sums);
+    return status;
+}
