@@ -1,9 +1,12 @@
-/* Everything threaded goes through fs_parallel_for: a pool of helpers that take chunks from a counter.
+/* Everything threaded goes through fs_parallel_for: a pool of helpers that each take a share of the chunks.
  *
- * The caller takes chunks as well, and when none is left waits only for helpers that are inside one. A helper that the
- * system has not let run in time is not waited for, so a busy machine costs a chunk at most: a team that meets at a barrier
- * (OpenMP's) would wait a time slice, a hundred times as long as the work. Helpers spin for a moment, because the next
- * call is usually near, then sleep.
+ * Shares are runs of neighbouring chunks, the same for every job of a size, so that a thread finds in its cache what it left
+ * there; whoever has finished takes from the shares of the others. A helper that the system has not let run in time is not
+ * waited for, so a busy machine costs a chunk at most: a team that meets at a barrier (OpenMP's) would wait a time slice, a
+ * hundred times as long as the work. Helpers spin for a moment, because the next call is usually near, then sleep.
+ *
+ * A line of cache takes as long to change hands as a small product of matrices, where cores share no cache. So a job
+ * crosses over in one line, its end in another, and what is counted is counted where it is used.
  *
  * OpenMP is asked one thing only: how many threads it would use, so that whoever limits it (OMP_NUM_THREADS, threadpoolctl)
  * limits us. Work that arrives while the pool is busy, or from inside a chunk, runs serially, and so does everything in a
@@ -54,46 +57,81 @@ int fs_has_openmp(void) {
 
 #ifdef FS_POOL
 
-enum { MAX_HELPERS = 255, SPINS = 20000, STACK = 1 << 20 };
+enum { MAX_HELPERS = 255, SPINS = 20000, STACK = 1 << 20, COUNT_BITS = 20 };
 
-/* The one job at a time. Its fields change only while it is closed and nobody is inside. */
+/* The job on offer; its number is 0 while it changes. Whoever reads it looks at the number before and after. */
 static struct {
-    fs_chunk_fn fn;
-    void *ctx;
-    ptrdiff_t chunks;
-    int helpers; /* those with a smaller index may join */
+    _Alignas(128) _Atomic uint64_t number;
+    _Atomic fs_chunk_fn fn;
+    _Atomic(void *) ctx;
+    atomic_ptrdiff_t chunks;
+    atomic_int team;
 } job;
 
-/* Each on a cache line of its own: all are fought over. */
-static _Alignas(64) atomic_ptrdiff_t next_chunk;
-static _Alignas(64) atomic_uint open_job; /* the number of the job that may be joined; 0 while there is none */
-static _Alignas(64) atomic_int inside;    /* helpers that may be in the job */
-static _Alignas(64) atomic_int asleep;
+/* One for each thread of the team, the caller's first. Both words are a job's number and, below it, a count. */
+static struct seat {
+    _Alignas(128) _Atomic uint64_t taken; /* units of this share, taken by anyone: each by one compare-and-swap */
+    _Atomic uint64_t finished;            /* units of any share that this thread has finished */
+} seats[MAX_HELPERS + 1];
+
+static atomic_int asleep;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static int started = 0; /* helpers that exist; touched under `busy` alone */
 
-static void take_chunks(void) {
+typedef struct {
+    uint64_t number;
+    fs_chunk_fn fn;
+    void *ctx;
+    ptrdiff_t chunks;
+    int team;
+} task;
+
+/* What is taken at a time: one chunk, unless there are more than can be counted. */
+static ptrdiff_t grain_of(ptrdiff_t chunks) { return 1 + (chunks >> COUNT_BITS); }
+static ptrdiff_t units_of(ptrdiff_t chunks) { return (chunks + grain_of(chunks) - 1) / grain_of(chunks); }
+
+/* The next unit of a share, or -1. A job's number at a later one is a job that is over. */
+static ptrdiff_t take(struct seat *seat, uint64_t number, ptrdiff_t share) {
+    uint64_t now = atomic_load(&seat->taken);
     for (;;) {
-        const ptrdiff_t chunk = atomic_fetch_add(&next_chunk, 1);
-        if (chunk >= job.chunks) return;
-        job.fn(chunk, job.ctx);
+        const uint64_t of = now >> COUNT_BITS, count = of == number ? now - (of << COUNT_BITS) : 0;
+        if (of > number || (ptrdiff_t)count >= share) return -1;
+        if (atomic_compare_exchange_weak(&seat->taken, &now, (number << COUNT_BITS) + count + 1)) return (ptrdiff_t)count;
     }
 }
 
+/* A thread's part in a job: its own share, then what is left of the others'. Returns the units it has finished.
+ * A unit that was taken holds the job open, so what fn and ctx point to is there. */
+static ptrdiff_t work(int me, const task *t, ptrdiff_t in_hand) {
+    const ptrdiff_t grain = grain_of(t->chunks), units = units_of(t->chunks);
+    ptrdiff_t finished = 0;
+    for (int i = 0; i < t->team; i++) {
+        const int owner = (me + i) % t->team;
+        const ptrdiff_t first = units * owner / t->team, share = units * (owner + 1) / t->team - first;
+        ptrdiff_t unit = i == 0 && in_hand >= 0 ? in_hand : take(&seats[owner], t->number, share);
+        for (; unit >= 0; unit = take(&seats[owner], t->number, share)) {
+            const ptrdiff_t start = (first + unit) * grain, end = start + grain < t->chunks ? start + grain : t->chunks;
+            for (ptrdiff_t chunk = start; chunk < end; chunk++) t->fn(chunk, t->ctx);
+            finished++;
+        }
+    }
+    return finished;
+}
+
 /* The number of a job other than `last`, once there is one. */
-static unsigned wait_for_job(unsigned last) {
+static uint64_t wait_for_job(uint64_t last) {
     for (int i = 0; i < SPINS; i++) {
-        const unsigned now = atomic_load_explicit(&open_job, memory_order_acquire);
+        const uint64_t now = atomic_load_explicit(&job.number, memory_order_acquire);
         if (now != 0 && now != last) return now;
         FS_PAUSE();
     }
     pthread_mutex_lock(&mutex);
-    atomic_fetch_add(&asleep, 1); /* before the look: a job opened after it sees a sleeper to wake */
-    unsigned now = atomic_load(&open_job);
+    atomic_fetch_add(&asleep, 1);
+    uint64_t now = atomic_load(&job.number);
     while (now == 0 || now == last) {
         pthread_cond_wait(&wake, &mutex);
-        now = atomic_load(&open_job);
+        now = atomic_load(&job.number);
     }
     atomic_fetch_sub(&asleep, 1);
     pthread_mutex_unlock(&mutex);
@@ -101,11 +139,17 @@ static unsigned wait_for_job(unsigned last) {
 }
 
 static void *help(void *index) {
-    for (unsigned number = 0;;) {
-        number = wait_for_job(number);
-        atomic_fetch_add(&inside, 1); /* before the look: whoever closes the job after it waits for us */
-        if (atomic_load(&open_job) == number && (int)(intptr_t)index < job.helpers) take_chunks();
-        atomic_fetch_sub(&inside, 1);
+    const int me = (int)(intptr_t)index;
+    for (uint64_t last = 0;;) {
+        task t = {.number = last = wait_for_job(last)};
+        t.fn = atomic_load_explicit(&job.fn, memory_order_relaxed);
+        t.ctx = atomic_load_explicit(&job.ctx, memory_order_relaxed);
+        t.chunks = atomic_load_explicit(&job.chunks, memory_order_relaxed);
+        t.team = atomic_load_explicit(&job.team, memory_order_relaxed);
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(&job.number, memory_order_relaxed) != t.number || me >= t.team) continue;
+        const ptrdiff_t finished = work(me, &t, -1);
+        if (finished > 0) atomic_store(&seats[me].finished, (t.number << COUNT_BITS) + (uint64_t)finished);
     }
     return NULL;
 }
@@ -122,29 +166,45 @@ static void start_helpers(int n) {
     pthread_attr_setstacksize(&attributes, STACK);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread;
-    while (started < n && pthread_create(&thread, &attributes, help, (void *)(intptr_t)started) == 0) started++;
+    while (started < n && pthread_create(&thread, &attributes, help, (void *)(intptr_t)(started + 1)) == 0) started++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
 }
 
-static void run_team(int team, ptrdiff_t chunks, fs_chunk_fn fn, void *ctx) {
-    static unsigned number = 0;
-    start_helpers(team - 1);
-    job.fn = fn;
-    job.ctx = ctx;
-    job.chunks = chunks;
-    job.helpers = team - 1;
-    atomic_store(&next_chunk, 0);
-    if (++number == 0) number = 1;
-    atomic_store(&open_job, number);
-    if (atomic_load(&asleep) > 0) {
+/* The caller takes the first unit of its share beforehand, so that nothing holds it up from starting. */
+static void offer(const task *t) {
+    atomic_store_explicit(&job.number, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&job.fn, t->fn, memory_order_relaxed);
+    atomic_store_explicit(&job.ctx, t->ctx, memory_order_relaxed);
+    atomic_store_explicit(&job.chunks, t->chunks, memory_order_relaxed);
+    atomic_store_explicit(&job.team, t->team, memory_order_relaxed);
+    atomic_store_explicit(&seats[0].taken, (t->number << COUNT_BITS) + 1, memory_order_relaxed);
+    atomic_store_explicit(&job.number, t->number, memory_order_release);
+    /* Without a fence: a helper that is just lying down may miss this job, which is done without it. */
+    if (atomic_load_explicit(&asleep, memory_order_relaxed) > 0) {
         pthread_mutex_lock(&mutex);
         pthread_cond_broadcast(&wake);
         pthread_mutex_unlock(&mutex);
     }
-    take_chunks();
-    atomic_store(&open_job, 0);
-    for (int i = 0; atomic_load(&inside) > 0; i++) {
+}
+
+static ptrdiff_t finished_by_helpers(const task *t) {
+    ptrdiff_t sum = 0;
+    for (int i = 1; i < t->team; i++) {
+        const uint64_t finished = atomic_load_explicit(&seats[i].finished, memory_order_acquire);
+        if (finished >> COUNT_BITS == t->number) sum += (ptrdiff_t)(finished - (t->number << COUNT_BITS));
+    }
+    return sum;
+}
+
+static void run_team(int team, ptrdiff_t chunks, fs_chunk_fn fn, void *ctx) {
+    static uint64_t number = 0;
+    start_helpers(team - 1);
+    const task t = {++number, fn, ctx, chunks, team - 1 < started ? team : started + 1};
+    offer(&t);
+    const ptrdiff_t missing = units_of(chunks) - work(0, &t, 0);
+    for (int i = 0; finished_by_helpers(&t) < missing; i++) {
         if (i < SPINS) {
             FS_PAUSE();
         } else {

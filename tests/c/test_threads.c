@@ -59,6 +59,29 @@ static void every_chunk_once(void) {
     }
 }
 
+/* More than the pool counts one by one. */
+static void add_up(ptrdiff_t chunk, void *ctx) { atomic_fetch_add((atomic_llong *)ctx, chunk + 1); }
+
+static void very_many_chunks(void) {
+    const ptrdiff_t chunks = (1 << 21) + 12345;
+    atomic_llong sum = 0;
+    fs_set_num_threads(3);
+    fs_parallel_for(chunks, add_up, &sum);
+    EXPECT(atomic_load(&sum) == (long long)chunks * (chunks + 1) / 2);
+}
+
+/* Jobs on jobs: a helper that comes late must find its job gone, not half of the next. */
+static void one_after_the_other(void) {
+    const ptrdiff_t sizes[] = {2, 7, 3, 40};
+    for (int i = 0; i < 20000; i++) {
+        record r = {0};
+        const ptrdiff_t chunks = sizes[i % 4];
+        fs_set_num_threads(2 + i % 3);
+        fs_parallel_for(chunks, note, &r);
+        if (!each_once(&r, chunks)) FAIL("job %d of %td chunks", i, chunks);
+    }
+}
+
 /* Holds its thread until a second one has come, for ten seconds at most: a helper is not waited for, so it must have time. */
 static void meet(ptrdiff_t chunk, void *ctx) {
     static atomic_int arrived;
@@ -207,6 +230,8 @@ static void fork_while_busy(void) {
 }
 
 const struct test tests_threads[] = {{"every chunk once", every_chunk_once},
+                                     {"very many chunks", very_many_chunks},
+                                     {"one after the other", one_after_the_other},
                                      {"a team works", a_team_works},
                                      {"nested is serial", nested_is_serial},
                                      {"busy pool", busy_pool_means_serial},
