@@ -7,28 +7,80 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import needs_extension
 from harness import kernels_replaced
 
 import fastscratch as fs
 from fastscratch import nn
 
-NETS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...], list[str]]] = {
-    "linear_relu": (lambda: nn.Sequential(nn.Linear(5, 7), nn.ReLU()), (4, 5), ["linear_forward"]),
-    "linear_tanh": (lambda: nn.Sequential(nn.Linear(5, 7), nn.Tanh()), (4, 5), ["linear_forward"]),
-    "linear_sigmoid": (lambda: nn.Sequential(nn.Linear(5, 7), nn.Sigmoid()), (4, 5), ["linear_forward"]),
-    "linear_inplace": (lambda: nn.Sequential(nn.Linear(5, 7), nn.ReLU(inplace=True)), (4, 5), ["linear_forward"]),
-    "linear_no_bias": (lambda: nn.Sequential(nn.Linear(5, 7, bias=False), nn.Tanh()), (4, 5), ["linear_forward"]),
-    "linear_vector": (lambda: nn.Sequential(nn.Linear(5, 7), nn.Tanh()), (5,), ["linear_forward"]),
-    "linear_more_axes": (lambda: nn.Sequential(nn.Linear(5, 7), nn.Tanh()), (2, 3, 5), ["linear_forward"]),
+Net = tuple[Callable[[], list[nn.Module]], tuple[int, ...], list[str]]
+
+# The layers, the shape of the input, and the kernels of the way forward.
+NETS: dict[str, Net] = {
+    "linear_relu": (lambda: [nn.Linear(5, 7), nn.ReLU()], (4, 5), ["linear_forward"]),
+    "linear_tanh": (lambda: [nn.Linear(5, 7), nn.Tanh()], (4, 5), ["linear_forward"]),
+    "linear_sigmoid": (lambda: [nn.Linear(5, 7), nn.Sigmoid()], (4, 5), ["linear_forward"]),
+    "linear_inplace": (lambda: [nn.Linear(5, 7), nn.ReLU(inplace=True)], (4, 5), ["linear_forward"]),
+    "linear_no_bias": (lambda: [nn.Linear(5, 7, bias=False), nn.Tanh()], (4, 5), ["linear_forward"]),
+    "linear_vector": (lambda: [nn.Linear(5, 7), nn.Tanh()], (5,), ["linear_forward"]),
+    "linear_more_axes": (lambda: [nn.Linear(5, 7), nn.Tanh()], (2, 3, 5), ["linear_forward"]),
     "mlp": (
-        lambda: nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 6), nn.Tanh(), nn.Linear(6, 2)),
+        lambda: [nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 6), nn.Tanh(), nn.Linear(6, 2)],
         (4, 5),
         ["linear_forward"] * 3,
     ),
     "nested": (
-        lambda: nn.Sequential(nn.Sequential(nn.Linear(5, 7), nn.ReLU()), nn.Sequential(nn.Linear(7, 2), nn.Tanh())),
+        lambda: [nn.Sequential(nn.Linear(5, 7), nn.ReLU()), nn.Sequential(nn.Linear(7, 2), nn.Tanh())],
         (4, 5),
         ["linear_forward"] * 2,
+    ),
+    "conv2d_relu": (lambda: [nn.Conv2d(2, 3, 3), nn.ReLU()], (2, 2, 6, 7), ["conv2d_forward"]),
+    "conv2d_inplace": (lambda: [nn.Conv2d(2, 3, 3), nn.ReLU(inplace=True)], (2, 2, 6, 7), ["conv2d_forward"]),
+    "conv2d_no_batch": (lambda: [nn.Conv2d(2, 3, 3), nn.ReLU()], (2, 6, 7), ["conv2d_forward"]),
+    "conv2d_options": (
+        lambda: [nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), (1, 2), 2, bias=False), nn.ReLU()],
+        (2, 4, 6, 7),
+        ["conv2d_forward"],
+    ),
+    "conv2d_same": (lambda: [nn.Conv2d(2, 3, (2, 3), padding="same"), nn.ReLU()], (2, 2, 6, 7), ["conv2d_forward"]),
+    "conv2d_reflect": (
+        lambda: [nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), nn.ReLU(), nn.MaxPool2d(2)],
+        (2, 2, 6, 7),
+        ["conv2d_pool_forward"],
+    ),
+    "conv1d_relu": (lambda: [nn.Conv1d(2, 3, 3), nn.ReLU()], (2, 2, 9), ["conv2d_forward"]),
+    "conv2d_pool": (lambda: [nn.Conv2d(2, 3, 3), nn.MaxPool2d(2)], (2, 2, 6, 7), ["conv2d_pool_forward"]),
+    "conv1d_pool": (lambda: [nn.Conv1d(2, 3, 3), nn.MaxPool1d(2, 2)], (2, 2, 9), ["conv2d_pool_forward"]),
+    "conv1d_relu_pool": (
+        lambda: [nn.Conv1d(2, 3, 3), nn.ReLU(), nn.MaxPool1d(2)],
+        (2, 2, 9),
+        ["conv2d_pool_forward"],
+    ),
+    "conv2d_pool_no_batch": (
+        lambda: [nn.Conv2d(2, 3, 3), nn.ReLU(), nn.MaxPool2d(2)],
+        (2, 6, 7),
+        ["conv2d_pool_forward"],
+    ),
+    **{
+        f"conv2d_pool_{name}": (
+            lambda options=options: [nn.Conv2d(2, 3, 2), nn.ReLU(), nn.MaxPool2d(**options)],
+            (2, 2, 8, 8),
+            ["conv2d_forward", "max_pool2d_forward"],
+        )
+        for name, options in {
+            "overlapping": {"kernel_size": 3, "stride": 2},
+            "padded": {"kernel_size": 2, "padding": 1},
+            "dilated": {"kernel_size": 2, "dilation": 2},
+            "ceil_mode": {"kernel_size": 2, "ceil_mode": True},
+        }.items()
+    },
+    "cnn": (
+        lambda: [
+            *(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.ReLU(inplace=True)),
+            *(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(5 * 2 * 2, 6), nn.ReLU(), nn.Linear(6, 2)),
+        ],
+        (2, 1, 14, 15),
+        ["conv2d_pool_forward"] * 2 + ["linear_forward"] * 2,
     ),
 }
 
@@ -39,13 +91,16 @@ def fused() -> Iterator[None]:
         yield
 
 
-def made(make: Callable[[], nn.Module], dtype: Any = np.float32) -> nn.Module:
-    fs.manual_seed(0)
-    return make().to(dtype)
+def made(name: str, dtype: Any = np.float32) -> nn.Sequential:
+    """The net with small whole numbers for weights: their sums are exact, in whatever order."""
+    net = nn.Sequential(*NETS[name][0]()).to(dtype)
+    for seed, parameter in enumerate(net.parameters()):
+        parameter.data = drawn(parameter.shape, dtype, seed)
+    return net
 
 
-def drawn(shape: tuple[int, ...], dtype: Any = np.float32) -> fs.Tensor:
-    return fs.from_numpy(np.random.default_rng(1).standard_normal(shape).astype(dtype))
+def drawn(shape: tuple[int, ...], dtype: Any = np.float32, seed: int = 1) -> fs.Tensor:
+    return fs.from_numpy(np.random.default_rng(seed).integers(-3, 4, shape).astype(dtype))
 
 
 def kernels_called(call: Callable[[], Any]) -> list[str]:
@@ -69,8 +124,7 @@ def everything(net: nn.Module, x: fs.Tensor, seed: int = 2) -> dict[str, np.ndar
     net.zero_grad()
     x = x.clone().requires_grad_()
     y = net(x)
-    dy = np.random.default_rng(seed).standard_normal(y.shape).astype(y.dtype)
-    y.backward(fs.from_numpy(dy))
+    y.backward(drawn(y.shape, y.dtype, seed))
     found = {"y": y.detach().numpy(), "dx": x.grad.numpy()}
     found |= {f"d {name}": p.grad.numpy() for name, p in net.named_parameters() if p.grad is not None}
     return found | {name: value.numpy() for name, value in net.state_dict().items()}
@@ -94,8 +148,8 @@ def apart(net: nn.Module, x: fs.Tensor) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("name", NETS)
 def test_runs_are_one_operation(name: str) -> None:
-    make, shape, kernels = NETS[name]
-    net, x = made(make), drawn(shape)
+    _, shape, kernels = NETS[name]
+    net, x = made(name), drawn(shape)
     assert kernels_called(lambda: net(x)) == kernels
     assert len(kernels_called(lambda: everything(net, x))) == 2 * len(kernels)
 
@@ -104,16 +158,24 @@ def test_runs_are_one_operation(name: str) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", NETS)
 def test_the_function_is_the_same(name: str, dtype: Any, training: bool) -> None:
-    make, shape, _ = NETS[name]
-    net, x = made(make, dtype).train(training), drawn(shape, dtype)
+    """To the bit on the twins; and so, by the kernels' bounds, on any backend."""
+    fs.backend.use("numpy")
+    net, x = made(name, dtype).train(training), drawn(NETS[name][1], dtype)
     wanted = apart(net, x)
     expect_same(everything(net, x), wanted)
     with fs.no_grad():
         np.testing.assert_array_equal(net(x).numpy(), wanted["y"])
 
 
+@needs_extension
+@pytest.mark.parametrize("name", NETS)
+def test_kernels_are_within_their_bounds(name: str) -> None:
+    fs.backend.use("check")
+    everything(made(name), drawn(NETS[name][1]))
+
+
 def test_switch() -> None:
-    net, x = made(NETS["linear_relu"][0]), drawn((4, 5))
+    net, x = made("linear_relu"), drawn((4, 5))
     apart_kernels = ["linear_forward", "relu_forward"]
     with nn.fusion(False):
         assert kernels_called(lambda: net(x)) == apart_kernels
@@ -126,7 +188,7 @@ def test_switch() -> None:
 
 
 def test_only_what_needs_a_gradient_gets_one() -> None:
-    net, x = made(NETS["linear_tanh"][0]), drawn((4, 5))
+    net, x = made("linear_tanh"), drawn((4, 5))
     net[0].weight.requires_grad_(False)
     net(x).sum().backward()
     assert net[0].weight.grad is None and net[0].bias.grad is not None and x.grad is None
@@ -134,7 +196,7 @@ def test_only_what_needs_a_gradient_gets_one() -> None:
 
 
 def test_result_changed_in_place_is_noticed() -> None:
-    net, x = made(NETS["linear_tanh"][0]), drawn((4, 5))
+    net, x = made("linear_tanh"), drawn((4, 5))
     y = net(x)
     y.add_(1)
     with pytest.raises(RuntimeError, match="changed in place"):
@@ -159,9 +221,7 @@ class Called(nn.ReLU):
 
 
 def pair() -> nn.Sequential:
-    net = made(NETS["linear_relu"][0])
-    assert isinstance(net, nn.Sequential)
-    return net
+    return made("linear_relu")
 
 
 HOOKS: dict[str, Callable[[nn.Module, list[Any]], Any]] = {
@@ -184,6 +244,36 @@ def test_hooks_see_their_module(hook: str, at: int) -> None:
     handle.remove()
     assert kernels_called(lambda: net(x)) == ["linear_forward"]
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "kernels"),
+    [
+        (0, ["conv2d_forward", "relu_forward", "max_pool2d_forward"]),
+        (1, ["conv2d_forward", "relu_forward", "max_pool2d_forward"]),
+        (2, ["conv2d_forward", "max_pool2d_forward"]),
+    ],
+)
+def test_what_is_before_a_hook_is_still_fused(at: int, kernels: list[str]) -> None:
+    net, x, seen = made("conv2d_reflect"), drawn(NETS["conv2d_reflect"][1]), []
+    handle = net[at].register_forward_hook(lambda m, args, out: seen.append((m, out.shape)))
+    assert kernels_called(lambda: net(x)) == kernels
+    assert seen == [(net[at], (2, 3, 3, 3) if at == 2 else (2, 3, 6, 7))]
+    handle.remove()
+    assert kernels_called(lambda: net(x)) == ["conv2d_pool_forward"]
+
+
+def test_feature_maps() -> None:
+    net, x, maps = made("cnn"), drawn(NETS["cnn"][1]), {}
+    for name, module in net.named_children():
+        module.register_forward_hook(
+            lambda m, args, out, name=name: maps.__setitem__(name, out.detach().numpy().copy())
+        )
+    net(x)
+    inner = x
+    for name, module in made("cnn").named_children():
+        inner = module(inner)  # which the next, in place, may overwrite
+        np.testing.assert_array_equal(maps[name], inner.detach().numpy())
 
 
 def test_hook_changes_what_passes() -> None:
@@ -247,8 +337,8 @@ def test_call_replaced_on_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_summary_sees_every_layer(name: str) -> None:
-    make, shape, kernels = NETS[name]
-    net = made(make)
+    _, shape, kernels = NETS[name]
+    net = made(name)
     net(drawn(shape))
     with nn.fusion(False):
         wanted = str(fs.summary(net, shape))
@@ -266,7 +356,7 @@ def test_modules_come_and_go() -> None:
         lambda: net.append(nn.Linear(7, 3)),
         lambda: net.append(nn.Sigmoid()),
         lambda: net.insert(0, nn.Tanh()),
-        lambda: net.__setitem__(1, made(lambda: nn.Linear(5, 7))),
+        lambda: net.__setitem__(1, nn.Linear(5, 7)),
         lambda: net.__setitem__(2, nn.Tanh()),
         lambda: net.__delitem__(0),
         lambda: net.pop(3),
@@ -310,6 +400,35 @@ def test_shared_modules(shared: str) -> None:
     assert len(seen) == (1 if shared == "linear" else 2)
 
 
+def test_options_are_read_at_every_call() -> None:
+    fs.backend.use("numpy")
+    net, x = made("cnn"), drawn(NETS["cnn"][1])
+    net(x)
+    for change in (
+        lambda: setattr(net[0], "stride", 1),
+        lambda: setattr(net[0], "padding", 1),
+        lambda: setattr(net[2], "ceil_mode", True),
+        lambda: setattr(net[2], "dilation", 2),
+        lambda: setattr(net[3], "padding_mode", "circular"),
+        lambda: setattr(net[5], "kernel_size", (1, 1)),
+        lambda: setattr(net[5], "stride", (2, 2)),
+    ):
+        change()
+        with nn.fusion(False):
+            wanted = net[:6](x).detach().numpy()
+        np.testing.assert_array_equal(net[:6](x).detach().numpy(), wanted)
+
+
+def test_pool_with_indices() -> None:
+    net = made("conv2d_reflect")
+    net[2].return_indices = True
+    x = drawn(NETS["conv2d_reflect"][1])
+    with nn.fusion(False):
+        wanted = net(x)
+    for got, value in zip(net(x), wanted, strict=True):
+        np.testing.assert_array_equal(got.detach().numpy(), value.detach().numpy())
+
+
 def test_parameters_are_read_at_every_call() -> None:
     net, x = pair(), drawn((4, 5))
     net(x)
@@ -329,7 +448,7 @@ def test_parameters_are_read_at_every_call() -> None:
 def test_inplace_relu_overwrites_only_what_it_is_given() -> None:
     x = drawn((4, 5))
     before = x.numpy().copy()
-    made(NETS["linear_inplace"][0])(x)
+    made("linear_inplace")(x)
     np.testing.assert_array_equal(x.numpy(), before)
     nn.Sequential(nn.ReLU(inplace=True), nn.Linear(5, 7))(x)
     np.testing.assert_array_equal(x.numpy(), np.maximum(before, 0))

@@ -1,6 +1,7 @@
 """Convolutional layers."""
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from ..tensor import Tensor
@@ -89,6 +90,13 @@ class _Conv(Module):
             around += [before, after]
         return F.pad(input, around, mode=self.padding_mode)
 
+    def _computed(self, operation: Callable[..., Tensor], input: Tensor, *more: Any) -> Tensor:
+        """The operation, which takes a convolution's arguments and perhaps more, on the input and what the layer holds."""
+        padding: Any = self.padding
+        if self.padding_mode != "zeros":
+            input, padding = self._padded(input), 0
+        return operation(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups, *more)
+
     def extra_repr(self) -> str:
         """The sizes, and what differs from its default."""
         ones, zeros = (1,) * self._axes, (0,) * self._axes
@@ -137,10 +145,7 @@ class Conv1d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer."""
-        if self.padding_mode != "zeros":
-            padded = self._padded(input)
-            return F.conv1d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return self._computed(F.conv1d, input)
 
 
 class Conv2d(_Conv):
@@ -182,7 +187,4 @@ class Conv2d(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer."""
-        if self.padding_mode != "zeros":
-            padded = self._padded(input)
-            return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        return self._computed(F.conv2d, input)

@@ -1,4 +1,4 @@
-"""Runs of layers that are computed as one operation: what Sequential makes of linear-tanh and the like.
+"""Runs of layers that are computed as one operation: what Sequential makes of conv-ReLU-pool, linear-tanh and the like.
 
 A run is found by the exact types of its modules, for a subclass may compute something else. Whether it may be one operation
 is asked at every call: who registers a hook, or puts something in the place of a forward, wants to see that module at work.
@@ -8,15 +8,16 @@ Options that can change (weights, training, inplace, sizes) are read at every ca
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..ops.conv import conv1d, conv1d_relu, conv1d_relu_max_pool1d, conv2d, conv2d_relu, conv2d_relu_max_pool2d
 from ..ops.matmul import linear_activation
 from ..tensor import Tensor
 from .activation import ReLU, Sigmoid, Tanh
+from .conv import Conv1d, Conv2d
 from .linear import Linear
 from .module import Module
+from .pool import MaxPool1d, MaxPool2d
 
 __all__ = ["fusion"]
-
-Kinds = tuple[type[Module], ...]
 
 
 class fusion:
@@ -54,27 +55,43 @@ class fusion:
         fusion.enabled = self._previous
 
 
-# ---- which runs, and what computes them ----
+# ---- which runs, and what computes them: functions of the input and the modules ----
+
+Fused = Callable[..., Any]
 
 
-def _linear_relu(input: Tensor, linear: Linear, activation: Module) -> Tensor:
-    # inplace or not: what would be overwritten is the layer's result, which nobody else sees
-    return linear_activation(input, linear.weight, linear.bias, "relu")
+def _linear_then(activation: str) -> Fused:
+    """An activation's ``inplace`` says nothing here: it would overwrite what nobody else sees."""
+    return lambda input, linear, _: linear_activation(input, linear.weight, linear.bias, activation)
 
 
-def _linear_tanh(input: Tensor, linear: Linear, activation: Module) -> Tensor:
-    return linear_activation(input, linear.weight, linear.bias, "tanh")
+def _with_relu(operation: Fused) -> Fused:
+    """For layers that say themselves how an operation of their kind is called."""
+    return lambda input, layer, _: layer._computed(operation, input)
 
 
-def _linear_sigmoid(input: Tensor, linear: Linear, activation: Module) -> Tensor:
-    return linear_activation(input, linear.weight, linear.bias, "sigmoid")
+def _with_pool(operation: Fused, without: Fused, relu: bool) -> Fused:
+    """The operation, or, for pools with options that it does not take, the one without the pool and then the pool."""
+
+    def fused(input: Tensor, conv: Any, *rest: Any) -> Any:
+        pool = rest[-1]
+        if pool.return_indices or pool.ceil_mode or pool.dilation not in (1, (1,), (1, 1)):
+            return pool(conv._computed(without, input))
+        return conv._computed(operation, input, pool.kernel_size, pool.stride, pool.padding, relu)
+
+    return fused
 
 
-# The types of a run, and what is called with the input and the modules.
-_RULES: dict[Kinds, Callable[..., Tensor]] = {
-    (Linear, ReLU): _linear_relu,
-    (Linear, Tanh): _linear_tanh,
-    (Linear, Sigmoid): _linear_sigmoid,
+_RULES: dict[tuple[type[Module], ...], Fused] = {
+    (Linear, ReLU): _linear_then("relu"),
+    (Linear, Tanh): _linear_then("tanh"),
+    (Linear, Sigmoid): _linear_then("sigmoid"),
+    (Conv1d, ReLU): _with_relu(conv1d_relu),
+    (Conv2d, ReLU): _with_relu(conv2d_relu),
+    (Conv1d, MaxPool1d): _with_pool(conv1d_relu_max_pool1d, conv1d, relu=False),
+    (Conv2d, MaxPool2d): _with_pool(conv2d_relu_max_pool2d, conv2d, relu=False),
+    (Conv1d, ReLU, MaxPool1d): _with_pool(conv1d_relu_max_pool1d, conv1d_relu, relu=True),
+    (Conv2d, ReLU, MaxPool2d): _with_pool(conv2d_relu_max_pool2d, conv2d_relu, relu=True),
 }
 _LONGEST = max(map(len, _RULES))
 _FORWARD = {kind: kind.forward for kinds in _RULES for kind in kinds}  # as the classes were made
@@ -87,12 +104,13 @@ _CALL = Module.__call__
 class _Run:
     """Modules one after the other: one operation if all are plain, that is, do nothing but their class's own forward."""
 
-    __slots__ = ("fused", "modules", "plain")
+    __slots__ = ("apart", "fused", "modules", "plain")
 
-    def __init__(self, modules: Sequence[Module], fused: Callable[..., Tensor]) -> None:
+    def __init__(self, modules: Sequence[Module], fused: Fused) -> None:
         self.modules = tuple(modules)
         self.fused = fused
         self.plain = [(module, type(module), _FORWARD[type(module)]) for module in modules]
+        self.apart = [*steps(modules[:-1]), modules[-1]]  # a shorter run, perhaps, and the rest
 
     def __call__(self, input: Any) -> Any:
         for module, kind, forward in self.plain:
@@ -102,8 +120,8 @@ class _Run:
                 break
         else:
             return self.fused(input, *self.modules)
-        for module in self.modules:
-            input = module(input)
+        for step in self.apart:
+            input = step(input)
         return input
 
 

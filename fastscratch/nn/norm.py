@@ -1,5 +1,6 @@
 """Normalization layers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
@@ -65,6 +66,10 @@ class _BatchNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer; in training, update the running statistics."""
+        return self._computed(F.batch_norm, input)
+
+    def _computed(self, operation: Callable[..., Tensor], input: Tensor) -> Tensor:
+        """The operation, which takes batch_norm's arguments, on the input and what the layer holds."""
         if input.ndim not in self._ndims:
             wanted = " or ".join(map(str, self._ndims))
             raise ValueError(f"{self._get_name()}: expected an input with {wanted} axes, got shape {input.shape}")
@@ -75,7 +80,7 @@ class _BatchNorm(Module):
                 momentum = 1.0 / float(self.num_batches_tracked)
         own_statistics = self.training or self.running_mean is None
         keep = not self.training or self.track_running_stats
-        return F.batch_norm(
+        return operation(
             input,
             self.running_mean if keep else None,
             self.running_var if keep else None,
