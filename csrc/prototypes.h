@@ -183,6 +183,17 @@ int FN(cholesky_logdet)(T *y, const T *l, ptrdiff_t batch, ptrdiff_t n);
  * its diagonal. M. Giles, Collected Matrix Derivative Results, 2008; I. Murray, arXiv:1602.07527, 2016. */
 int FN(cholesky_backward)(T *da, const T *dl, const T *l, ptrdiff_t batch, ptrdiff_t n);
 
+/* ---- roofline.c: nothing that anyone needs is computed; the time it takes is the result ---- */
+
+/* Each of `chunks` >= 1 chunks does `rounds` rounds of multiply-adds in registers; *flops were done, a multiply-add being two. */
+int FN(roofline_fma)(double *flops, ptrdiff_t chunks, ptrdiff_t rounds);
+
+/* Each of `chunks` >= 1 shares of the arrays of n elements, `rounds` times: y = x + z / 2 (write), exact but for one
+ * rounding, or else the first y of the share = x . z, |error| <= (n + 2) eps |x|.|z|, with the other y left alone.
+ * J. McCalpin, Memory Bandwidth and Machine Balance in Current High Performance Computers, IEEE TCCA Newsletter, 1995;
+ * S. Williams, A. Waterman and D. Patterson, Roofline, Communications of the ACM 52(4), 2009. */
+int FN(roofline_stream)(T *y, const T *x, const T *z, ptrdiff_t n, ptrdiff_t chunks, ptrdiff_t rounds, int write);
+
 /* ---- softmax.c ---- */
 
 /* Along the middle axis of arrays [outer, n, inner]; logsumexp's y, and backward its dy, are [outer, inner]. Outputs may be

@@ -1,6 +1,7 @@
 """fastscratch: train and use small models on a CPU, fast; C kernels with a NumPy twin beside every one."""
 
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
 from numpy import dtype, finfo, iinfo
 
@@ -54,3 +55,15 @@ from .tape import enable_grad, inference_mode, is_grad_enabled, no_grad, set_gra
 from .tensor import Tensor
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import profiler
+else:
+
+    def __getattr__(name):
+        # Loaded when it is first asked for: an import takes time, and most programs never profile.
+        if name == "profiler":
+            from importlib import import_module
+
+            return import_module(".profiler", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ implementation answers is chosen once, by ``FASTSCRATCH_BACKEND`` (``c``, ``nump
 
 import os
 import warnings
+from collections.abc import Callable
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -34,8 +35,12 @@ except ImportError as error:
     _c = None
     _missing = error
 
+Kernel = Callable[..., Any]
+
 _NAMES = ("c", "numpy", "check")
 _current = ""
+_kernels: dict[str, Kernel] = {}  # of the backend in force, as they are
+_wrap: Callable[[str, Kernel], Kernel] | None = None
 
 
 class _Restore:
@@ -90,19 +95,34 @@ def use(backend: str, *, isa: str | None = None) -> _Restore:
     ...     fs.backend.name()
     'numpy'
     """
-    global _current  # noqa: PLW0603
+    global _current, _kernels  # noqa: PLW0603
     if backend not in _NAMES:
         raise ValueError(f"backend must be one of {', '.join(_NAMES)}, got {backend!r}")
     restore = _Restore(_current or backend, get_isa() if _c is not None else None)
     if backend == "numpy":
-        kernels = {kernel: getattr(_numpy, kernel) for kernel in _numpy.__all__}
+        _kernels = {kernel: getattr(_numpy, kernel) for kernel in _numpy.__all__}
     else:
         c = _extension()
         c.set_isa(isa or c.best_isa())
-        kernels = check.kernels(c, _numpy) if backend == "check" else {k: getattr(c, k) for k in _numpy.__all__}
-    globals().update(kernels)
+        _kernels = check.kernels(c, _numpy) if backend == "check" else {k: getattr(c, k) for k in _numpy.__all__}
+    _bind()
     _current = backend
     return restore
+
+
+def wrap_kernels(wrap: Callable[[str, Kernel], Kernel] | None) -> None:
+    """Call each kernel as wrap(name, kernel) from now on, whatever backend is chosen; None: as it is, at no cost.
+
+    The profiler's way in.
+    """
+    global _wrap  # noqa: PLW0603
+    _wrap = wrap
+    _bind()
+
+
+def _bind() -> None:
+    """Make the kernels functions of this module."""
+    globals().update(_kernels if _wrap is None else {name: _wrap(name, kernel) for name, kernel in _kernels.items()})
 
 
 def name() -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import __version__, backend
 from ..files import atomic_write
+from ..machine import processor
 
 
 def start_run(root: str | Path, name: str, config: dict[str, Any]) -> Path:
@@ -60,14 +61,3 @@ def environment() -> dict[str, Any]:
         "threads": backend.get_num_threads(),
         "cpus": os.cpu_count(),
     }
-
-
-def processor() -> str:
-    """The processor's name, as well as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
