@@ -176,10 +176,35 @@ static int scatter_image(job *g, ptrdiff_t n) {
     return status;
 }
 
+/* Writes image n of dx window by window, as if windows were side by side, h / out_h by w / out_w. Returns 0 if they were
+ * not: if some maximum lies outside the window it would be from, and dx is not to be used. */
+static int place_image(job *g, ptrdiff_t n) {
+    const shape *s = g->s;
+    const ptrdiff_t rows = s->h / s->out_h, cols = s->w / s->out_w, line = s->w * s->c;
+    const ptrdiff_t from = n * s->out_h * s->out_w * s->c, covered = s->out_w * cols * s->c;
+    REAL *image = g->y + n * s->h * line;
+    for (ptrdiff_t i = 0; i < s->out_h; i++) {
+        const struct fs_taps taps = {
+            .rows = rows, .cols = cols, .row_step = line, .col_step = s->c, .pixel_step = cols * s->c,
+            .index = (int32_t)(i * rows * s->w), .row_index = (int32_t)s->w, .col_index = 1, .pixel_index = (int32_t)cols};
+        const ptrdiff_t at = from + i * s->out_w * s->c;
+        REAL *row = image + i * rows * line;
+        int stray;
+        FS(simd)->pool_place(row, &stray, g->x + at, g->taken + at, &taps, s->c, s->out_w);
+        if (stray) return 0;
+        for (ptrdiff_t r = 0; r < rows; r++) memset(row + r * line + covered, 0, (size_t)(line - covered) * sizeof(REAL));
+    }
+    const ptrdiff_t done = s->out_h * rows;
+    memset(image + done * line, 0, (size_t)((s->h - done) * line) * sizeof(REAL));
+    return 1;
+}
+
 static void scatter_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
     const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->images);
+    const int tile = g->s->out_h > 0 && g->s->out_w > 0 && g->s->out_h <= g->s->h && g->s->out_w <= g->s->w;
     for (ptrdiff_t n = chunk * g->images; n < end; n++) {
+        if (tile && place_image(g, n)) continue;
         zero_image(g, n);
         const int status = scatter_image(g, n);
         if (status != FS_OK) atomic_store(&g->status, status);

@@ -121,28 +121,30 @@ int FN(clamp_arrays)(T *const *array, ptrdiff_t count, const ptrdiff_t *start, d
 /* ---- norm.c ---- */
 
 /* Batch norm of x[rows, c], the channel innermost: y = (x - mean) rstd weight + bias with mean, biased var and
- * rstd = 1 / sqrt(var + eps) of each channel. weight and bias may be NULL. rows >= 1, else FS_EINVAL.
- * With t = rows / 32 + 16, D the mean of |x - mean| and X that of |x|: |error of mean| <= eps |mean| + t eps D, and
+ * rstd = 1 / sqrt(var + eps) of each channel; with relu, max(y, 0). weight and bias may be NULL. rows >= 1, else FS_EINVAL.
+ * With t = min(rows, 128) + 16, D the mean of |x - mean| and X that of |x|: |error of mean| <= eps |mean| + t eps D, and
  * |error of var| <= t eps var + (t eps X)^2, to first order: the mean may be large beside the deviations.
  * S. Ioffe and C. Szegedy, Batch Normalization, ICML 2015; T. Chan, G. Golub and R. LeVeque, The American Statistician
  * 37(3), 1983. */
 int FN(batch_norm_forward)(T *y, T *mean, T *var, T *rstd, const T *x, const T *weight, const T *bias, ptrdiff_t rows,
-                           ptrdiff_t c, double eps);
+                           ptrdiff_t c, double eps, int relu);
 /* The same with mean and var given. |error| <= 6 eps (|x - mean| rstd |weight| + |bias|). */
 int FN(batch_norm_inference)(T *y, const T *x, const T *weight, const T *bias, const T *mean, const T *var,
-                             ptrdiff_t rows, ptrdiff_t c, double eps);
+                             ptrdiff_t rows, ptrdiff_t c, double eps, int relu);
 /* Gradients: with h = (x - mean) rstd, db = sum dy, dw = sum dy h, and dx = rstd weight (dy - (db + h dw) / rows) in
- * training, where mean and rstd depend on x; dx = rstd weight dy otherwise. Sums within t eps of the sum of sizes. */
-int FN(batch_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *weight, const T *mean, const T *rstd,
-                            ptrdiff_t rows, ptrdiff_t c, int training);
+ * training, where mean and rstd depend on x; dx = rstd weight dy otherwise. Sums within t eps of the sum of sizes. With relu,
+ * dy counts as 0 where h weight + bias <= 0, computed from the same mean and rstd as on the way forward; bias is read for
+ * that alone. */
+int FN(batch_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *weight, const T *bias, const T *mean,
+                            const T *rstd, ptrdiff_t rows, ptrdiff_t c, int training, int relu);
 
 /* Layer norm of each row of x[rows, d]: y = (x - mean) rstd weight + bias; weight, bias of length d, or NULL.
- * Errors of mean and var as above with t = d / 8 + 16. J. Ba, J. Kiros and G. Hinton, Layer Normalization, 2016. */
+ * Errors of mean and var as above with t = d / 2 + 16. J. Ba, J. Kiros and G. Hinton, Layer Normalization, 2016. */
 int FN(layer_norm_forward)(T *y, T *mean, T *rstd, const T *x, const T *weight, const T *bias, ptrdiff_t rows,
                            ptrdiff_t d, double eps);
 /* Gradients: with h = (x - mean) rstd and g = dy weight, dx = rstd (g - mean(g) - h mean(g h)), dw = sum over rows of
  * dy h, db = sum of dy. |error of dx| <= eps rstd (6 |g| + (d / 2 + 28) (mean |g| + |h| mean |g h|)); dw and db are within
- * (rows / 32 + 40) eps of the sum of sizes. */
+ * (min(rows, 128) + 16) eps of the sum of sizes. */
 int FN(layer_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *weight, const T *mean, const T *rstd,
                             ptrdiff_t rows, ptrdiff_t d);
 

@@ -6,8 +6,7 @@
  */
 #include "vec.h"
 #include "kernels.h"
-
-enum { WAYS = 4 }; /* accumulators side by side: they hide the latency of the addition and shorten the chain of errors */
+#include "norm.h"
 
 /* `partial` is a constant wherever these are inlined: a tail of n lanes, or a whole register. */
 FS_INLINE vec get(const int partial, const REAL *p, ptrdiff_t n) { return partial ? v_load_n(p, n) : v_load(p); }
@@ -18,167 +17,296 @@ FS_INLINE void put(const int partial, REAL *p, vec x, ptrdiff_t n) {
         v_store(p, x);
     }
 }
-FS_INLINE vec total(const vec *acc) { return v_add(v_add(acc[0], acc[1]), v_add(acc[2], acc[3])); }
 
-/* ---- columns ---- */
+/* ---- columns: `wide` registers of them side by side, so that whole cache lines are read at once ---- */
 
-#define EACH_COLUMN(call)                                      \
-    do {                                                       \
-        ptrdiff_t j = 0, n = VL;                               \
-        for (; j + VL <= c; j += VL) call(0);                  \
-        n = c - j;                                             \
-        if (n > 0) call(1);                                    \
+enum { SUMS = 4 }; /* accumulators: they hide the latency of the addition */
+
+/* The call for each group of columns from j on: wide registers, or n lanes of one. */
+#define EACH_COLUMN(call)                                                \
+    do {                                                                 \
+        ptrdiff_t j = 0, n = VL;                                         \
+        for (; j + 4 * VL <= c; j += 4 * VL) call(4, 0);                 \
+        if (j + 2 * VL <= c) { call(2, 0); j += 2 * VL; }                \
+        if (j + VL <= c) { call(1, 0); j += VL; }                        \
+        n = c - j;                                                       \
+        if (n > 0) call(1, 1);                                           \
     } while (0)
 
-/* The body for each row i, with accumulator w: WAYS rows at a time, then the rest. */
-#define EACH_ROW(...)                                          \
-    do {                                                       \
-        ptrdiff_t i = 0;                                       \
-        while (i + WAYS <= rows) {                             \
-            for (int w = 0; w < WAYS; w++, i++) __VA_ARGS__    \
-        }                                                      \
-        for (int w = 0; i < rows; w++, i++) __VA_ARGS__        \
+/* The body for register k of row i, which adds to accumulator s: SUMS / wide rows at a time, then the rest. */
+#define EACH_REGISTER(...)                                               \
+    do {                                                                 \
+        ptrdiff_t i = 0;                                                 \
+        for (; i + SUMS / wide <= rows; i += SUMS / wide) {              \
+            FS_UNROLL                                                    \
+            for (int s = 0; s < SUMS; s++) {                             \
+                const ptrdiff_t at = (i + s / wide) * c + s % wide * VL; \
+                __VA_ARGS__                                              \
+            }                                                            \
+        }                                                                \
+        for (; i < rows; i++) {                                          \
+            FS_UNROLL                                                    \
+            for (int s = 0; s < wide; s++) {                             \
+                const ptrdiff_t at = i * c + s * VL;                     \
+                __VA_ARGS__                                              \
+            }                                                            \
+        }                                                                \
     } while (0)
 
-FS_INLINE void block_column(const int partial, REAL *offset, REAL *m2, const REAL *x, ptrdiff_t rows, ptrdiff_t c,
-                            ptrdiff_t n) {
-    vec sum[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()}, square[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()};
+FS_INLINE void clear(vec *acc) {
+    for (int s = 0; s < SUMS; s++) acc[s] = v_zero();
+}
+
+/* The sum of register k's columns. */
+FS_INLINE vec total(const int wide, const vec *acc, int k) {
+    if (wide == 4) return acc[k];
+    return wide == 2 ? v_add(acc[k], acc[k + 2]) : v_add(v_add(acc[0], acc[1]), v_add(acc[2], acc[3]));
+}
+
+FS_INLINE void block_columns(const int wide, const int partial, REAL *offset, REAL *m2, const REAL *x, ptrdiff_t rows,
+                             ptrdiff_t c, ptrdiff_t n) {
+    vec sum[SUMS], square[SUMS], first[SUMS];
     const vec count = v_set1((REAL)rows);
-    EACH_ROW({ sum[w] = v_add(sum[w], get(partial, x + i * c, n)); });
-    const vec first = v_div(total(sum), count);
-    for (int w = 0; w < WAYS; w++) sum[w] = v_zero();
-    EACH_ROW({
-        const vec d = v_sub(get(partial, x + i * c, n), first);
-        sum[w] = v_add(sum[w], d);
-        square[w] = v_fma(d, d, square[w]);
+    clear(sum);
+    EACH_REGISTER({ sum[s] = v_add(sum[s], get(partial, x + at, n)); });
+    for (int k = 0; k < wide; k++) first[k] = v_div(total(wide, sum, k), count);
+    clear(sum);
+    clear(square);
+    EACH_REGISTER({
+        const vec d = v_sub(get(partial, x + at, n), first[s % wide]);
+        sum[s] = v_add(sum[s], d);
+        square[s] = v_fma(d, d, square[s]);
     });
-    const vec rest = total(sum), shift = v_div(rest, count);
-    /* The whole mean would lose, rounded, the digits in which blocks differ when it is large beside the deviations. */
-    put(partial, offset, v_add(v_sub(first, get(partial, x, n)), shift), n);
-    put(partial, m2, v_fnma(rest, shift, total(square)), n);
+    for (int k = 0; k < wide; k++) {
+        const vec rest = total(wide, sum, k), shift = v_div(rest, count);
+        /* The whole mean would lose, rounded, the digits in which blocks differ when it is large beside the deviations. */
+        put(partial, offset + k * VL, v_add(v_sub(first[k], get(partial, x + k * VL, n)), shift), n);
+        put(partial, m2 + k * VL, v_fnma(rest, shift, total(wide, square, k)), n);
+    }
 }
 
 void FS_SIMD(norm_block)(REAL *offset, REAL *m2, const REAL *x, ptrdiff_t rows, ptrdiff_t c) {
-#define CALL(partial) block_column(partial, offset + j, m2 + j, x + j, rows, c, n)
+#define CALL(wide, partial) block_columns(wide, partial, offset + j, m2 + j, x + j, rows, c, n)
     EACH_COLUMN(CALL);
 #undef CALL
 }
 
-FS_INLINE void sums_column(const int partial, REAL *sum, REAL *dot, const REAL *dy, const REAL *x, const REAL *mean,
-                           ptrdiff_t rows, ptrdiff_t c, ptrdiff_t n) {
-    vec s[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()}, p[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()};
-    const vec m = get(partial, mean, n);
-    EACH_ROW({
-        const vec g = get(partial, dy + i * c, n);
-        s[w] = v_add(s[w], g);
-        p[w] = v_fma(g, v_sub(get(partial, x + i * c, n), m), p[w]);
+/* What there is of the columns' own numbers, a register of each. */
+typedef struct {
+    vec mean, scale, shift;
+} column;
+
+FS_INLINE column load_column(const int partial, const struct FS(norm_columns) *p, ptrdiff_t j, ptrdiff_t n) {
+    const column k = {get(partial, p->mean + j, n), get(partial, p->scale + j, n), get(partial, p->shift + j, n)};
+    return k;
+}
+
+/* The result of the way forward. */
+FS_INLINE vec value(const int relu, vec x, column k) {
+    const vec y = v_fma(v_sub(x, k.mean), k.scale, k.shift);
+    return relu ? v_max(v_zero(), y) : y; /* in this order NaN stays */
+}
+
+/* dy, or 0 where the rectifier let nothing pass: found out as on the way forward, bit for bit. */
+FS_INLINE vec passed(const int relu, vec dy, vec x, column k) {
+    return relu ? v_select(v_le(value(0, x, k), v_zero()), v_zero(), dy) : dy;
+}
+
+FS_INLINE void sums_columns(const int wide, const int partial, const int relu, REAL *sum, REAL *dot, const REAL *dy,
+                            const REAL *x, const struct FS(norm_columns) *p, ptrdiff_t j, ptrdiff_t rows, ptrdiff_t c,
+                            ptrdiff_t n) {
+    vec total_dy[SUMS], total_dot[SUMS];
+    column k[SUMS];
+    for (int w = 0; w < wide; w++) k[w] = load_column(partial, p, j + w * VL, n);
+    clear(total_dy);
+    clear(total_dot);
+    EACH_REGISTER({
+        const vec v = get(partial, x + at, n), g = passed(relu, get(partial, dy + at, n), v, k[s % wide]);
+        total_dy[s] = v_add(total_dy[s], g);
+        total_dot[s] = v_fma(g, v_sub(v, k[s % wide].mean), total_dot[s]);
     });
-    put(partial, sum, total(s), n);
-    put(partial, dot, total(p), n);
+    for (int w = 0; w < wide; w++) {
+        put(partial, sum + w * VL, total(wide, total_dy, w), n);
+        put(partial, dot + w * VL, total(wide, total_dot, w), n);
+    }
 }
 
-void FS_SIMD(norm_sums)(REAL *sum, REAL *dot, const REAL *dy, const REAL *x, const REAL *mean, ptrdiff_t rows,
-                        ptrdiff_t c) {
-#define CALL(partial) sums_column(partial, sum + j, dot + j, dy + j, x + j, mean + j, rows, c, n)
-    EACH_COLUMN(CALL);
-#undef CALL
-}
-
-FS_INLINE void apply(const int partial, REAL *y, const REAL *x, const REAL *mean, const REAL *scale, const REAL *shift,
-                     ptrdiff_t n) {
-    const vec d = v_sub(get(partial, x, n), get(partial, mean, n));
-    put(partial, y, v_fma(d, get(partial, scale, n), get(partial, shift, n)), n);
-}
-
-void FS_SIMD(norm_apply)(REAL *y, const REAL *x, const REAL *mean, const REAL *scale, const REAL *shift, ptrdiff_t rows,
-                         ptrdiff_t c) {
-    for (ptrdiff_t i = 0; i < rows; i++, y += c, x += c) {
-#define CALL(partial) apply(partial, y + j, x + j, mean + j, scale + j, shift + j, n)
+void FS_SIMD(norm_sums)(REAL *sum, REAL *dot, const REAL *dy, const REAL *x, const struct FS(norm_columns) *p,
+                        ptrdiff_t rows, ptrdiff_t c) {
+#define CALL(wide, partial) sums_columns(wide, partial, 0, sum + j, dot + j, dy + j, x + j, p, j, rows, c, n)
+#define CALL_RELU(wide, partial) sums_columns(wide, partial, 1, sum + j, dot + j, dy + j, x + j, p, j, rows, c, n)
+    if (p->relu) {
+        EACH_COLUMN(CALL_RELU);
+    } else {
         EACH_COLUMN(CALL);
-#undef CALL
     }
+#undef CALL
+#undef CALL_RELU
 }
 
-FS_INLINE void gradient(const int partial, REAL *dx, const REAL *dy, const REAL *x, const REAL *mean, const REAL *scale,
-                        const REAL *a, const REAL *b, ptrdiff_t n) {
-    const vec d = v_sub(get(partial, x, n), get(partial, mean, n));
-    const vec centred = v_sub(get(partial, dy, n), get(partial, a, n));
-    put(partial, dx, v_mul(get(partial, scale, n), v_fnma(d, get(partial, b, n), centred)), n);
+FS_INLINE void apply(const int wide, const int partial, const int relu, REAL *y, const REAL *x,
+                     const struct FS(norm_columns) *p, ptrdiff_t j, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t n) {
+    column k[SUMS];
+    for (int w = 0; w < wide; w++) k[w] = load_column(partial, p, j + w * VL, n);
+    EACH_REGISTER({ put(partial, y + at, value(relu, get(partial, x + at, n), k[s % wide]), n); });
 }
 
-void FS_SIMD(norm_gradient)(REAL *dx, const REAL *dy, const REAL *x, const REAL *mean, const REAL *scale, const REAL *a,
-                            const REAL *b, ptrdiff_t rows, ptrdiff_t c) {
-    for (ptrdiff_t i = 0; i < rows; i++, dx += c, dy += c, x += c) {
-#define CALL(partial) gradient(partial, dx + j, dy + j, x + j, mean + j, scale + j, a + j, b + j, n)
+void FS_SIMD(norm_apply)(REAL *y, const REAL *x, const struct FS(norm_columns) *p, ptrdiff_t rows, ptrdiff_t c) {
+#define CALL(wide, partial) apply(wide, partial, 0, y + j, x + j, p, j, rows, c, n)
+#define CALL_RELU(wide, partial) apply(wide, partial, 1, y + j, x + j, p, j, rows, c, n)
+    if (p->relu) {
+        EACH_COLUMN(CALL_RELU);
+    } else {
         EACH_COLUMN(CALL);
-#undef CALL
     }
+#undef CALL
+#undef CALL_RELU
 }
 
-/* ---- rows ---- */
-
-/* Sums of (x - shift) and, where square is not NULL, of (x - shift)^2. */
-FS_INLINE REAL row_sums(const REAL *x, ptrdiff_t n, REAL shift, REAL *square) {
-    vec s[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()}, q[WAYS] = {v_zero(), v_zero(), v_zero(), v_zero()};
-    const vec m = v_set1(shift);
-    ptrdiff_t j = 0;
-    for (; j + WAYS * VL <= n; j += WAYS * VL) {
-        for (int w = 0; w < WAYS; w++) {
-            const vec d = v_sub(v_load(x + j + w * VL), m);
-            s[w] = v_add(s[w], d);
-            q[w] = v_fma(d, d, q[w]);
-        }
+FS_INLINE void gradient(const int wide, const int partial, const int relu, REAL *dx, const REAL *dy, const REAL *x,
+                        const struct FS(norm_columns) *p, ptrdiff_t j, ptrdiff_t rows, ptrdiff_t c, ptrdiff_t n) {
+    column k[SUMS];
+    vec a[SUMS], b[SUMS];
+    const int training = p->mean_dy != NULL;
+    for (int w = 0; w < wide; w++) {
+        k[w] = load_column(partial, p, j + w * VL, n);
+        a[w] = training ? get(partial, p->mean_dy + j + w * VL, n) : v_zero();
+        b[w] = training ? get(partial, p->slope + j + w * VL, n) : v_zero();
     }
+    EACH_REGISTER({
+        const int w = s % wide;
+        const vec v = get(partial, x + at, n), g = passed(relu, get(partial, dy + at, n), v, k[w]);
+        const vec rest = training ? v_fnma(v_sub(v, k[w].mean), b[w], v_sub(g, a[w])) : g; /* an infinite x has no say */
+        put(partial, dx + at, v_mul(k[w].scale, rest), n);
+    });
+}
+
+void FS_SIMD(norm_gradient)(REAL *dx, const REAL *dy, const REAL *x, const struct FS(norm_columns) *p, ptrdiff_t rows,
+                            ptrdiff_t c) {
+#define CALL(wide, partial) gradient(wide, partial, 0, dx + j, dy + j, x + j, p, j, rows, c, n)
+#define CALL_RELU(wide, partial) gradient(wide, partial, 1, dx + j, dy + j, x + j, p, j, rows, c, n)
+    if (p->relu) {
+        EACH_COLUMN(CALL_RELU);
+    } else {
+        EACH_COLUMN(CALL);
+    }
+#undef CALL
+#undef CALL_RELU
+}
+
+/* ---- rows: TOGETHER at a time, for a row alone would wait for each of its sums ---- */
+
+enum { TOGETHER = 4 };
+
+/* The body with j and lanes for each register of a row of n, whole ones first; `partial` is a constant in each. */
+#define ALONG_ROW(...)                                                                          \
+    do {                                                                                        \
+        ptrdiff_t j = 0, lanes = VL;                                                            \
+        for (; j + VL <= n; j += VL) { enum { partial = 0 }; __VA_ARGS__ }                      \
+        lanes = n - j;                                                                          \
+        if (lanes > 0) { enum { partial = 1 }; __VA_ARGS__ }                                    \
+    } while (0)
+
+/* x - m, and 0 in the lanes beyond the row. */
+FS_INLINE vec deviation(const int partial, const REAL *x, vec m, ptrdiff_t lanes) {
+    if (!partial) return v_sub(v_load(x), m);
     REAL fill[VL];
-    v_store(fill, m); /* in the tail, lanes beyond n must see 0 - 0 */
-    for (; j < n; j += VL) {
-        const ptrdiff_t lanes = FS_MIN(VL, n - j);
-        const vec d = v_sub(v_load_n(x + j, lanes), v_load_n(fill, lanes));
-        s[0] = v_add(s[0], d);
-        q[0] = v_fma(d, d, q[0]);
-    }
-    if (square) *square = v_sum(total(q));
-    return v_sum(total(s));
+    v_store(fill, m);
+    return v_sub(v_load_n(x, lanes), v_load_n(fill, lanes));
 }
 
-void FS_SIMD(layer_norm_row)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
-                             ptrdiff_t n, REAL eps) {
-    REAL square;
-    const REAL count = (REAL)n, first = row_sums(x, n, 0, NULL) / count;
-    const REAL rest = row_sums(x, n, first, &square), shift = rest / count;
-    const REAL m2 = square - rest * shift, var = m2 < 0 ? 0 : m2 / count; /* rounding may leave less than nothing */
+FS_INLINE REAL inverse_root(REAL x) {
     REAL root[VL];
-    v_store(root, v_sqrt(v_set1(var + eps)));
-    *mean = first + shift;
-    *rstd = 1 / root[0];
-    const vec m = v_set1(*mean), r = v_set1(*rstd);
-    for (ptrdiff_t j = 0; j < n; j += VL) {
-        const ptrdiff_t lanes = FS_MIN(VL, n - j);
-        vec out = v_mul(v_sub(get(lanes < VL, x + j, lanes), m), r);
-        if (weight) out = v_mul(out, get(lanes < VL, weight + j, lanes));
-        if (bias) out = v_add(out, get(lanes < VL, bias + j, lanes));
-        put(lanes < VL, y + j, out, lanes);
+    v_store(root, v_sqrt(v_set1(x)));
+    return 1 / root[0];
+}
+
+FS_INLINE void normalise_rows(const int rows, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight,
+                              const REAL *bias, ptrdiff_t n, REAL eps) {
+    vec sum[TOGETHER], square[TOGETHER], m[TOGETHER], r[TOGETHER];
+    REAL first[TOGETHER];
+    const REAL count = (REAL)n;
+    for (int i = 0; i < rows; i++) sum[i] = v_zero();
+    ALONG_ROW(for (int i = 0; i < rows; i++) sum[i] = v_add(sum[i], get(partial, x + i * n + j, lanes)););
+    for (int i = 0; i < rows; i++) {
+        first[i] = v_sum(sum[i]) / count;
+        m[i] = v_set1(first[i]);
+        sum[i] = square[i] = v_zero();
     }
+    ALONG_ROW(for (int i = 0; i < rows; i++) {
+        const vec d = deviation(partial, x + i * n + j, m[i], lanes);
+        sum[i] = v_add(sum[i], d);
+        square[i] = v_fma(d, d, square[i]);
+    });
+    for (int i = 0; i < rows; i++) {
+        const REAL rest = v_sum(sum[i]), shift = rest / count, m2 = v_sum(square[i]) - rest * shift;
+        mean[i] = first[i] + shift;
+        rstd[i] = inverse_root((m2 < 0 ? 0 : m2 / count) + eps); /* rounding may leave less than nothing; NaN stays */
+        m[i] = v_set1(mean[i]);
+        r[i] = v_set1(rstd[i]);
+    }
+    const vec one = v_set1(1), zero = v_zero();
+    ALONG_ROW({
+        const vec w = weight ? get(partial, weight + j, lanes) : one, b = bias ? get(partial, bias + j, lanes) : zero;
+        for (int i = 0; i < rows; i++) {
+            const vec h = v_mul(v_sub(get(partial, x + i * n + j, lanes), m[i]), r[i]);
+            put(partial, y + i * n + j, bias ? v_fma(h, w, b) : v_mul(h, w), lanes);
+        }
+    });
+}
+
+void FS_SIMD(layer_norm_rows)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
+                              ptrdiff_t rows, ptrdiff_t n, REAL eps) {
+    ptrdiff_t i = 0;
+    for (; i + TOGETHER <= rows; i += TOGETHER) {
+        normalise_rows(TOGETHER, y + i * n, mean + i, rstd + i, x + i * n, weight, bias, n, eps);
+    }
+    for (; i < rows; i++) normalise_rows(1, y + i * n, mean + i, rstd + i, x + i * n, weight, bias, n, eps);
+}
+
+FS_INLINE void gradient_rows(const int rows, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x,
+                             const REAL *weight, const REAL *mean, const REAL *rstd, ptrdiff_t n) {
+    const vec one = v_set1(1);
+    vec sum[TOGETHER], dot[TOGETHER], m[TOGETHER], r[TOGETHER];
+    for (int i = 0; i < rows; i++) {
+        sum[i] = dot[i] = v_zero();
+        m[i] = v_set1(mean[i]);
+        r[i] = v_set1(rstd[i]);
+    }
+    ALONG_ROW({ /* lanes beyond n add nothing: their dy is 0 */
+        const vec w = weight ? get(partial, weight + j, lanes) : one;
+        vec to_w = get(partial, dw + j, lanes), to_b = get(partial, db + j, lanes);
+        for (int i = 0; i < rows; i++) {
+            const vec g = get(partial, dy + i * n + j, lanes), scaled = v_mul(g, w);
+            const vec h = v_mul(v_sub(get(partial, x + i * n + j, lanes), m[i]), r[i]);
+            to_w = v_fma(g, h, to_w);
+            to_b = v_add(to_b, g);
+            sum[i] = v_add(sum[i], scaled);
+            dot[i] = v_fma(scaled, h, dot[i]);
+        }
+        put(partial, dw + j, to_w, lanes);
+        put(partial, db + j, to_b, lanes);
+    });
+    vec a[TOGETHER], b[TOGETHER];
+    for (int i = 0; i < rows; i++) {
+        a[i] = v_set1(v_sum(sum[i]) / (REAL)n);
+        b[i] = v_set1(v_sum(dot[i]) / (REAL)n);
+    }
+    ALONG_ROW({
+        const vec w = weight ? get(partial, weight + j, lanes) : one;
+        for (int i = 0; i < rows; i++) {
+            const vec h = v_mul(v_sub(get(partial, x + i * n + j, lanes), m[i]), r[i]);
+            const vec scaled = v_mul(get(partial, dy + i * n + j, lanes), w);
+            put(partial, dx + i * n + j, v_mul(r[i], v_fnma(h, b[i], v_sub(scaled, a[i]))), lanes);
+        }
+    });
 }
 
 void FS_SIMD(layer_norm_gradient)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *weight,
-                                  REAL mean, REAL rstd, ptrdiff_t n) {
-    const vec m = v_set1(mean), r = v_set1(rstd), one = v_set1(1);
-    vec sum = v_zero(), dot = v_zero();
-    for (ptrdiff_t j = 0; j < n; j += VL) { /* lanes beyond n add nothing: their dy is 0 */
-        const ptrdiff_t lanes = FS_MIN(VL, n - j);
-        const vec g = get(lanes < VL, dy + j, lanes), h = v_mul(v_sub(get(lanes < VL, x + j, lanes), m), r);
-        put(lanes < VL, dw + j, v_fma(g, h, get(lanes < VL, dw + j, lanes)), lanes);
-        put(lanes < VL, db + j, v_add(g, get(lanes < VL, db + j, lanes)), lanes);
-        const vec scaled = v_mul(g, weight ? get(lanes < VL, weight + j, lanes) : one);
-        sum = v_add(sum, scaled);
-        dot = v_fma(scaled, h, dot);
+                                  const REAL *mean, const REAL *rstd, ptrdiff_t rows, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+    for (; i + TOGETHER <= rows; i += TOGETHER) {
+        gradient_rows(TOGETHER, dx + i * n, dw, db, dy + i * n, x + i * n, weight, mean + i, rstd + i, n);
     }
-    const vec a = v_set1(v_sum(sum) / (REAL)n), b = v_set1(v_sum(dot) / (REAL)n);
-    for (ptrdiff_t j = 0; j < n; j += VL) {
-        const ptrdiff_t lanes = FS_MIN(VL, n - j);
-        const vec h = v_mul(v_sub(get(lanes < VL, x + j, lanes), m), r);
-        const vec scaled = v_mul(get(lanes < VL, dy + j, lanes), weight ? get(lanes < VL, weight + j, lanes) : one);
-        put(lanes < VL, dx + j, v_mul(r, v_fnma(h, b, v_sub(scaled, a))), lanes);
-    }
+    for (; i < rows; i++) gradient_rows(1, dx + i * n, dw, db, dy + i * n, x + i * n, weight, mean + i, rstd + i, n);
 }

@@ -10,6 +10,7 @@
  *   v_set1 v_zero v_add v_sub v_mul v_div v_sqrt v_abs v_neg
  *   v_fma(a,b,c) = a*b + c                 fused where the hardware is (HAVE_FMA = 1), else rounded twice
  *   v_fnma(a,b,c) = c - a*b
+ *   v_scale(a, n) = a 2^n                  n whole; rounded once. Only where HAVE_SCALE is defined
  *   v_max v_min                            the second operand where either is NaN
  *   v_round                                to nearest even, |x| < 2^22 (f32) or 2^51 (f64)
  *   v_lt v_le v_gt v_ge v_eq v_ne v_unord  comparisons -> vmask; m_and m_or m_not m_any

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #define HAVE_FMA 1
+#define HAVE_SCALE 1
 #ifdef FS_F64
 #define VL 8
 typedef __m512d vec;
@@ -41,6 +42,8 @@ FS_INLINE vec v_fnma(vec a, vec b, vec c) { return P(fnmadd)(a, b, c); }
 FS_INLINE vec v_max(vec a, vec b) { return P(max)(a, b); }
 FS_INLINE vec v_min(vec a, vec b) { return P(min)(a, b); }
 FS_INLINE vec v_round(vec a) { return P(roundscale)(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+
+FS_INLINE vec v_scale(vec a, vec n) { return P(scalef)(a, n); }
 
 FS_INLINE vmask v_lt(vec a, vec b) { return PM(cmp)(a, b, _CMP_LT_OQ); }
 FS_INLINE vmask v_le(vec a, vec b) { return PM(cmp)(a, b, _CMP_LE_OQ); }

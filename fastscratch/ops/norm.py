@@ -67,6 +67,37 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
+    return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps, False)
+
+
+def batch_norm_relu(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """relu(batch_norm(...)) in the same two passes, with batch_norm's arguments and errors.
+
+    The way back finds out anew what the rectifier let pass, so that nothing but input is kept.
+    """
+    return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps, True)
+
+
+def _batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    relu: bool,
+) -> Tensor:
     x = need_tensor(input, "batch_norm")
     if x.ndim < 2:
         raise RuntimeError(f"batch_norm: expected at least 2 axes (N, C, ...), got shape {x.shape}")
@@ -76,17 +107,17 @@ def batch_norm(
         if vector is not None and vector.shape != (channels,):
             raise RuntimeError(f"batch_norm: {name} should have shape ({channels},), got {vector.shape}")
     if training:
-        return _batch_norm_training(x, running_mean, running_var, weight, bias, momentum, eps)
+        return _batch_norm_training(x, running_mean, running_var, weight, bias, momentum, eps, relu)
     if running_mean is None or running_var is None:
         missing = "running_mean" if running_mean is None else "running_var"
         raise RuntimeError(f"batch_norm: {missing} must be defined in evaluation mode")
     mean, var = running_mean.array, running_var.array
     try:
-        y = backend.batch_norm_inference(x.array, _array(weight), _array(bias), mean, var, eps)
+        y = backend.batch_norm_inference(x.array, _array(weight), _array(bias), mean, var, eps, relu)
     except (TypeError, ValueError) as error:
         raise RuntimeError(f"batch_norm: {error}") from None
     # Copies: a later batch in training mode changes the running statistics.
-    return record(y, (x, weight, bias), _inference_gradient, x, weight, mean.copy(), var.copy(), eps)
+    return record(y, (x, weight, bias), _inference_gradient, x, weight, bias if relu else None, mean.copy(), var.copy(), eps, relu)
 
 
 def _array(x: Tensor | None) -> Array | None:
@@ -101,17 +132,18 @@ def _batch_norm_training(
     bias: Tensor | None,
     momentum: float,
     eps: float,
+    relu: bool,
 ) -> Tensor:
     count = x.array.size // max(1, x.shape[1])
     if count < 2:
         raise ValueError(f"batch_norm: Expected more than 1 value per channel when training, got input size {x.shape}")
     try:
-        y, mean, var, rstd = backend.batch_norm_forward(x.array, _array(weight), _array(bias), eps)
+        y, mean, var, rstd = backend.batch_norm_forward(x.array, _array(weight), _array(bias), eps, relu)
     except (TypeError, ValueError) as error:
         raise RuntimeError(f"batch_norm: {error}") from None
     _move_average(running_mean, mean, momentum)
     _move_average(running_var, var * var.dtype.type(count / (count - 1)), momentum)
-    return record(y, (x, weight, bias), _training_gradient, x, weight, mean, rstd)
+    return record(y, (x, weight, bias), _training_gradient, x, weight, bias if relu else None, mean, rstd, relu)
 
 
 def _move_average(running: Tensor | None, batch: Array, momentum: float) -> None:
@@ -122,14 +154,14 @@ def _move_average(running: Tensor | None, batch: Array, momentum: float) -> None
         running.touch()
 
 
-def _training_gradient(dy, needs, x, weight, mean, rstd):
-    gradients = backend.batch_norm_backward(dy, x, weight, mean, rstd)
+def _training_gradient(dy, needs, x, weight, bias, mean, rstd, relu):
+    gradients = backend.batch_norm_backward(dy, x, weight, bias, mean, rstd, True, relu)
     return tuple(g if need else None for g, need in zip(gradients, needs, strict=True))
 
 
-def _inference_gradient(dy, needs, x, weight, mean, var, eps):
-    rstd = 1 / np.sqrt(var + var.dtype.type(eps))
-    gradients = backend.batch_norm_backward(dy, x, weight, mean, rstd, False)
+def _inference_gradient(dy, needs, x, weight, bias, mean, var, eps, relu):
+    rstd = (1 / np.sqrt(var.astype(np.float64) + eps)).astype(var.dtype)  # as the kernel has it, to the last bit
+    gradients = backend.batch_norm_backward(dy, x, weight, bias, mean, rstd, False, relu)
     return tuple(g if need else None for g, need in zip(gradients, needs, strict=True))
 
 

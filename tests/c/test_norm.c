@@ -31,94 +31,112 @@ static moments measure(line l, wide terms, double eps) {
     return m;
 }
 
-static approx normalised(REAL x, moments m, const REAL *weight, const REAL *bias, ptrdiff_t j) {
+static approx normalised(REAL x, moments m, const REAL *weight, const REAL *bias, ptrdiff_t j, int relu) {
     approx y = mul(sub(exactly(x), m.mean), m.rstd);
     if (weight) y = mul(y, exactly(weight[j]));
-    return bias ? add(y, exactly(bias[j])) : y;
+    if (bias) y = add(y, exactly(bias[j]));
+    return relu && y.value < 0 ? within(0, y.value + y.error > 0 ? y.error : 0) : y;
 }
 
 enum affine { NOTHING, WEIGHT, WEIGHT_AND_BIAS, AFFINES };
 static const REAL *optional(const char *name, int there, ptrdiff_t n) { return there ? input(name, n) : NULL; }
 
-static void batch_forward_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, double offset) {
-    CASE("rows=%td c=%td affine=%d offset=%g", rows, c, (int)affine, offset);
+static wide terms_of(ptrdiff_t rows) { return (wide)(rows < 128 ? rows : 128) + 16; }
+
+static void batch_forward_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, double offset, int relu) {
+    CASE("rows=%td c=%td affine=%d offset=%g relu=%d", rows, c, (int)affine, offset, relu);
     const double eps = 1e-5;
-    const wide terms = (wide)rows / 32 + 16;
+    const wide terms = terms_of(rows);
     REAL *x = input("x", rows * c);
     const REAL *w = optional("weight", affine >= WEIGHT, c), *b = optional("bias", affine >= WEIGHT_AND_BIAS, c);
     REAL *y = output("y", rows * c), *mean = output("mean", c), *var = output("var", c), *rstd = output("rstd", c);
     for (ptrdiff_t i = 0; i < rows * c; i++) x[i] += (REAL)offset;
-    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, w, b, rows, c, eps));
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, w, b, rows, c, eps, relu));
     for (ptrdiff_t j = 0; j < c; j++) {
         const moments m = measure((line){x + j, rows, c}, terms, eps);
         expect_approx("mean", j, mean[j], m.mean);
         expect_approx("var", j, var[j], m.var);
         expect_approx("rstd", j, rstd[j], m.rstd);
-        for (ptrdiff_t i = j; i < rows * c; i += c) expect_approx("y", i, y[i], normalised(x[i], m, w, b, j));
+        for (ptrdiff_t i = j; i < rows * c; i += c) expect_approx("y", i, y[i], normalised(x[i], m, w, b, j, relu));
     }
 }
 
 static void batch_norm_forward(void) {
-    for (ptrdiff_t c = 1; c <= 35; c++) batch_forward_case(1 + c * 7 % 40, c, (enum affine)(c % AFFINES), 0);
-    batch_forward_case(1, 33, WEIGHT, 0);
-    batch_forward_case(5, 0, NOTHING, 0);
-    batch_forward_case(100, 3, WEIGHT_AND_BIAS, 1000);
-    batch_forward_case(3001, 35, WEIGHT_AND_BIAS, 1); /* for threads */
+    for (ptrdiff_t c = 1; c <= 35; c++) batch_forward_case(1 + c * 7 % 40, c, (enum affine)(c % AFFINES), 0, (int)(c & 1));
+    for (ptrdiff_t c = 60; c <= 140; c += 16) batch_forward_case(45, c, WEIGHT, 0, (int)(c / 16 & 1));
+    batch_forward_case(1, 33, WEIGHT, 0, 0);
+    batch_forward_case(5, 0, NOTHING, 0, 0);
+    batch_forward_case(100, 3, WEIGHT_AND_BIAS, 1000, 0);
+    batch_forward_case(3001, 35, WEIGHT_AND_BIAS, 1, 0); /* for threads */
+    batch_forward_case(3001, 35, WEIGHT_AND_BIAS, 1, 1);
     REAL none;
-    EXPECT(FS(batch_norm_forward)(&none, &none, &none, &none, &none, NULL, NULL, 0, 1, 1e-5) == FS_EINVAL);
+    EXPECT(FS(batch_norm_forward)(&none, &none, &none, &none, &none, NULL, NULL, 0, 1, 1e-5, 0) == FS_EINVAL);
 }
 
-static void inference_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine) {
-    CASE("rows=%td c=%td affine=%d", rows, c, (int)affine);
+static void inference_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, int relu) {
+    CASE("rows=%td c=%td affine=%d relu=%d", rows, c, (int)affine, relu);
     const double eps = 1e-3;
     const REAL *x = input("x", rows * c), *mean = input("mean", c);
     const REAL *w = optional("weight", affine >= WEIGHT, c), *b = optional("bias", affine >= WEIGHT_AND_BIAS, c);
     REAL *var = input("var", c), *y = output("y", rows * c);
     for (ptrdiff_t j = 0; j < c; j++) var[j] = (REAL)fabs((double)var[j]);
-    RUN(FS(batch_norm_inference)(y, x, w, b, mean, var, rows, c, eps));
+    RUN(FS(batch_norm_inference)(y, x, w, b, mean, var, rows, c, eps, relu));
     for (ptrdiff_t i = 0; i < rows * c; i++) {
         const ptrdiff_t j = i % c;
         const wide scale = W(fabs)(w ? (wide)w[j] : 1) / W(sqrt)((wide)var[j] + (wide)eps), d = (wide)x[i] - mean[j];
         const wide shift = b ? b[j] : 0, want = d * (w ? w[j] : 1) / W(sqrt)((wide)var[j] + (wide)eps) + shift;
-        expect_near("y", i, y[i], want, 6 * EPS * (W(fabs)(d) * scale + W(fabs)(shift)));
+        expect_near("y", i, y[i], relu && want < 0 ? 0 : want, 6 * EPS * (W(fabs)(d) * scale + W(fabs)(shift)));
     }
 }
 
 static void batch_norm_inference(void) {
-    for (ptrdiff_t c = 1; c <= 35; c++) inference_case(c % 5, c, (enum affine)(c % AFFINES));
-    inference_case(3001, 35, WEIGHT_AND_BIAS);
+    for (ptrdiff_t c = 1; c <= 35; c++) inference_case(c % 5, c, (enum affine)(c % AFFINES), (int)(c & 1));
+    inference_case(3001, 35, WEIGHT_AND_BIAS, 1);
 }
 
-static void batch_backward_case(ptrdiff_t rows, ptrdiff_t c, int training, int with_weight) {
-    CASE("rows=%td c=%td training=%d weight=%d", rows, c, training, with_weight);
-    const wide terms = (wide)rows / 32 + 16;
-    const REAL *dy = input("dy", rows * c), *x = input("x", rows * c), *w = optional("weight", with_weight, c);
-    const REAL *mean = input("mean", c), *rstd = input("rstd", c);
+/* What of dy the rectifier lets through; in *doubt, what is uncertain of it. */
+static wide through(REAL dy, REAL x, REAL mean, REAL rstd, REAL weight, REAL bias, int relu, wide *doubt) {
+    const wide part = ((wide)x - mean) * rstd * weight, room = 6 * EPS * (W(fabs)(part) + W(fabs)((wide)bias));
+    *doubt = relu && W(fabs)(part + bias) <= room ? W(fabs)((wide)dy) : 0;
+    return relu && part + bias <= 0 ? 0 : dy;
+}
+
+static void batch_backward_case(ptrdiff_t rows, ptrdiff_t c, int training, int affine, int relu) {
+    CASE("rows=%td c=%td training=%d affine=%d relu=%d", rows, c, training, affine, relu);
+    const wide terms = terms_of(rows);
+    const REAL *dy = input("dy", rows * c), *x = input("x", rows * c), *w = optional("weight", affine, c);
+    const REAL *mean = input("mean", c), *rstd = input("rstd", c), *b = optional("bias", affine, c);
     REAL *dx = output("dx", rows * c), *dw = output("dw", c), *db = output("db", c);
-    RUN(FS(batch_norm_backward)(dx, dw, db, dy, x, w, mean, rstd, rows, c, training));
+    RUN(FS(batch_norm_backward)(dx, dw, db, dy, x, w, b, mean, rstd, rows, c, training, relu));
     for (ptrdiff_t j = 0; j < c; j++) {
-        wide sum = 0, dot = 0, sum_size = 0, dot_size = 0;
+        const REAL weight = w ? w[j] : 1, bias = b ? b[j] : 0;
+        wide sum = 0, dot = 0, sum_size = 0, dot_size = 0, sum_doubt = 0, dot_doubt = 0, doubt;
         for (ptrdiff_t i = j; i < rows * c; i += c) {
-            const wide d = (wide)x[i] - mean[j];
-            sum += dy[i], sum_size += W(fabs)((wide)dy[i]);
-            dot += dy[i] * d, dot_size += W(fabs)(dy[i] * d);
+            const wide d = (wide)x[i] - mean[j], g = through(dy[i], x[i], mean[j], rstd[j], weight, bias, relu, &doubt);
+            sum += g, sum_size += W(fabs)(g), sum_doubt += doubt;
+            dot += g * d, dot_size += W(fabs)(g * d), dot_doubt += doubt * W(fabs)(d);
         }
-        const approx total = within(sum, terms * EPS * sum_size), r = exactly(rstd[j]), count = exactly((wide)rows);
-        const approx product = within(dot, terms * EPS * dot_size), scale = w ? mul(r, exactly(w[j])) : r;
-        const approx a = quotient(total, count), b = quotient(mul(mul(product, r), r), count);
+        const approx r = exactly(rstd[j]), count = exactly((wide)rows), scale = w ? mul(r, exactly(weight)) : r;
+        const approx total = within(sum, terms * EPS * sum_size + sum_doubt);
+        const approx product = within(dot, terms * EPS * dot_size + dot_doubt);
+        const approx a = quotient(total, count), slope = quotient(mul(mul(product, r), r), count);
         expect_approx("db", j, db[j], rounded(total.value, total.error));
         expect_approx("dw", j, dw[j], mul(product, r));
         for (ptrdiff_t i = j; i < rows * c; i += c) {
-            const approx d = sub(exactly(x[i]), exactly(mean[j])), g = exactly(dy[i]);
-            expect_approx("dx", i, dx[i], mul(scale, training ? sub(sub(g, a), mul(d, b)) : g));
+            const wide value = through(dy[i], x[i], mean[j], rstd[j], weight, bias, relu, &doubt);
+            const approx d = sub(exactly(x[i]), exactly(mean[j])), g = within(value, doubt);
+            expect_approx("dx", i, dx[i], mul(scale, training ? sub(sub(g, a), mul(d, slope)) : g));
         }
     }
 }
 
 static void batch_norm_backward(void) {
-    for (ptrdiff_t c = 1; c <= 35; c++) batch_backward_case(1 + c * 7 % 40, c, (int)(c / 2 % 2), (int)(c % 2));
-    batch_backward_case(3001, 35, 1, 1);
-    batch_backward_case(3001, 35, 0, 1);
+    for (ptrdiff_t c = 1; c <= 35; c++) {
+        batch_backward_case(1 + c * 7 % 40, c, (int)(c / 2 % 2), (int)(c % 2), (int)(c / 4 % 2));
+    }
+    for (ptrdiff_t c = 60; c <= 140; c += 16) batch_backward_case(45, c, 1, 1, (int)(c / 16 & 1));
+    batch_backward_case(3001, 35, 1, 1, 0);
+    batch_backward_case(3001, 35, 0, 1, 1);
 }
 
 static void layer_forward_case(ptrdiff_t rows, ptrdiff_t d, enum affine affine, double offset) {
@@ -130,11 +148,11 @@ static void layer_forward_case(ptrdiff_t rows, ptrdiff_t d, enum affine affine, 
     for (ptrdiff_t i = 0; i < rows * d; i++) x[i] += (REAL)offset;
     RUN(FS(layer_norm_forward)(y, mean, rstd, x, w, b, rows, d, eps));
     for (ptrdiff_t i = 0; i < rows; i++) {
-        const moments m = measure((line){x + i * d, d, 1}, (wide)d / 8 + 16, eps);
+        const moments m = measure((line){x + i * d, d, 1}, (wide)d / 2 + 16, eps);
         expect_approx("mean", i, mean[i], m.mean);
         expect_approx("rstd", i, rstd[i], m.rstd);
         for (ptrdiff_t j = 0; j < d; j++)
-            expect_approx("y", i * d + j, y[i * d + j], normalised(x[i * d + j], m, w, b, j));
+            expect_approx("y", i * d + j, y[i * d + j], normalised(x[i * d + j], m, w, b, j, 0));
     }
 }
 
@@ -147,7 +165,7 @@ static void layer_norm_forward(void) {
 
 static void layer_backward_case(ptrdiff_t rows, ptrdiff_t d, int with_weight) {
     CASE("rows=%td d=%td weight=%d", rows, d, with_weight);
-    const wide terms = (wide)d / 8 + 16, added = (wide)rows / 32 + 40;
+    const wide terms = (wide)d / 2 + 16, added = terms_of(rows);
     const REAL *dy = input("dy", rows * d), *x = input("x", rows * d), *w = optional("weight", with_weight, d);
     const REAL *mean = input("mean", rows), *rstd = input("rstd", rows);
     REAL *dx = output("dx", rows * d), *dw = output("dw", d), *db = output("db", d);
@@ -190,7 +208,7 @@ static void nan_stays(void) {
     REAL *x = input("x", rows * c), *y = output("y", rows * c), *z = output("z", rows * c);
     REAL *mean = output("mean", rows), *var = output("var", rows), *rstd = output("rstd", rows);
     x[rows * c - 1] = (REAL)NAN;
-    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, NULL, NULL, rows, c, 1e-5));
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, NULL, NULL, rows, c, 1e-5, 1));
     for (ptrdiff_t i = 0; i < rows * c; i++) EXPECT(isnan(y[i]) == (i % c == c - 1));
     RUN(FS(layer_norm_forward)(z, mean, rstd, x, NULL, NULL, rows, c, 1e-5));
     for (ptrdiff_t i = 0; i < rows * c; i++) EXPECT(isnan(z[i]) == (i / c == rows - 1));

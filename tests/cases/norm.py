@@ -6,13 +6,22 @@ from typing import Any
 import numpy as np
 
 import fastscratch as fs
-from fastscratch.ops.norm import batch_norm, group_norm, instance_norm, layer_norm
+from fastscratch.ops.norm import batch_norm, batch_norm_relu, group_norm, instance_norm, layer_norm
 
 from .case import Case, normal
 
 
 def _training(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
     return batch_norm(x, None, None, weight, bias, training=True)
+
+
+def _training_relu(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
+    return batch_norm_relu(x, None, None, weight, bias, training=True)
+
+
+def _inference_relu(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
+    statistics = [fs.tensor(np.linspace(low, 1.5, x.shape[1]), dtype=x.dtype) for low in (-1.0, 0.5)]
+    return batch_norm_relu(x, *statistics, weight, bias)
 
 
 def _inference(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
@@ -35,6 +44,13 @@ CASES = [
     Case("batch_norm_off_centre", lambda x: _training(x + 100.0), (normal(5, 4, 3),), specials=False),
     Case("batch_norm_inference", _inference, (normal(3, 4, 2, 5), normal(4), normal(4))),
     Case("batch_norm_inference_plain", _inference, (normal(6, 19),)),
+    Case("batch_norm_relu", _training_relu, (normal(6, 5), normal(5), normal(5))),
+    Case("batch_norm_relu_plain", _training_relu, (normal(7, 3),)),
+    Case("batch_norm_relu_images", _training_relu, (normal(2, 3, 4, 5), normal(3), normal(3)),
+         bench=(normal(64, 32, 26, 26), normal(32), normal(32))),
+    Case("batch_norm_relu_threads", _training_relu, (normal(40, 17, 15, 13), normal(17), normal(17)), differences=False),
+    Case("batch_norm_relu_tails", _training_relu, (normal(131, 77), normal(77), normal(77)), differences=False),
+    Case("batch_norm_relu_inference", _inference_relu, (normal(3, 4, 2, 5), normal(4), normal(4))),
     Case("layer_norm", lambda x, w, b: layer_norm(x, w.shape, w, b), (normal(6, 5), normal(5), normal(5)),
          bench=(normal(64, 128, 256), normal(256), normal(256))),
     Case("layer_norm_plain", _layer(2, 3), (normal(4, 2, 3),)),

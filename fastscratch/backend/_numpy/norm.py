@@ -24,12 +24,16 @@ def _moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
     return mean, var
 
 
-def _normalised(x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None) -> Array:
+def _normalised(
+    x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None, relu: bool = False
+) -> Array:
     with np.errstate(all="ignore"):
         y = (x - mean) * rstd
         if weight is not None:
             y = y * weight
-        return y if bias is None else y + bias
+        if bias is not None:
+            y = y + bias
+        return np.maximum(y, 0) if relu else y
 
 
 def _rstd(var: Array, eps: float) -> Array:
@@ -75,8 +79,10 @@ def _but_channels(x: Array) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
-def _batch_norm_bound(unit: float, y: Any, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
-    terms = x.size / x.shape[1] / 32 + 16
+def _batch_norm_bound(
+    unit: float, y: Any, x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
+) -> Any:
+    terms = min(128, x.size / x.shape[1]) + 16
     w, b, mean, var, rstd = _of_channels(x, weight, bias, *y[1:])
     mean_error, var_error = _moment_bounds(unit, x, mean, _but_channels(x), terms)
     var_error += 2 * unit * var
@@ -86,7 +92,7 @@ def _batch_norm_bound(unit: float, y: Any, x: Array, weight: Array | None, bias:
 
 
 def _inference_bound(
-    unit: float, y: Array, x: Array, weight: Any, bias: Any, mean: Array, var: Array, eps: float
+    unit: float, y: Array, x: Array, weight: Any, bias: Any, mean: Array, var: Array, eps: float, relu: bool = False
 ) -> Any:
     w, b, mean, var = _of_channels(x, weight, bias, mean, var)
     rstd = 1 / np.sqrt(var + eps)
@@ -94,24 +100,41 @@ def _inference_bound(
 
 
 def _batch_norm_backward_bound(
-    unit: float, y: Any, dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, training: bool = True
+    unit: float,
+    y: Any,
+    dy: Array,
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    mean: Array,
+    rstd: Array,
+    training: bool = True,
+    relu: bool = False,
 ) -> Any:
     rows = x.size / max(1, x.shape[1])
-    axes, terms = _but_channels(x), rows / 32 + 20
-    w, m, r = _of_channels(x, weight, mean, rstd)
+    axes, terms = _but_channels(x), min(128, rows) + 20
+    w, b, m, r = _of_channels(x, weight, bias, mean, rstd)
     size = np.abs(r) * (1 if w is None else np.abs(w))
     distance = np.abs(x - m)
-    sum_size = np.abs(dy).sum(axis=axes, keepdims=True)
-    dot_size = (np.abs(dy) * distance).sum(axis=axes, keepdims=True)
-    dx = 6 * unit * size * np.abs(dy)
+    doubt = np.zeros_like(x)  # what dy may be off where rounding decides the sign of the forward result
+    if relu:
+        room = 6 * unit * (distance * size + (0 if b is None else np.abs(b)))
+        value = _normalised(x, m, r, w, b)
+        doubt = np.where(np.abs(value) <= room, np.abs(dy), 0)
+        dy = np.where(value <= -room, 0, dy)  # NaN lets dy pass
+    sum_doubt = doubt.sum(axis=axes, keepdims=True)
+    dot_doubt = (doubt * distance).sum(axis=axes, keepdims=True)
+    sum_error = terms * unit * np.abs(dy).sum(axis=axes, keepdims=True) + sum_doubt
+    dot_error = terms * unit * (np.abs(dy) * distance).sum(axis=axes, keepdims=True) + dot_doubt
+    dx = size * (6 * unit * np.abs(dy) + doubt)
     if training:
-        dx = dx + (terms + 6) * unit * size * (sum_size + distance * np.square(r) * dot_size) / rows
-    return dx, terms * unit * np.abs(rstd) * dot_size.ravel(), terms * unit * sum_size.ravel()
+        dx = dx + (1 + 6 / terms) * size * (sum_error + distance * np.square(r) * dot_error) / rows
+    return dx, np.abs(rstd) * dot_error.ravel(), sum_error.ravel()
 
 
 def _layer_norm_bound(unit: float, y: Any, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
     mean, rstd = y[1][:, None], y[2][:, None]
-    mean_error, var_error = _moment_bounds(unit, x, mean, (1,), x.shape[1] / 8 + 16)
+    mean_error, var_error = _moment_bounds(unit, x, mean, (1,), x.shape[1] / 2 + 16)
     var = np.square(x - mean).mean(axis=1, keepdims=True)
     rstd_error = _rstd_bound(unit, var, var_error + 2 * unit * (var + eps), eps)
     out = _output_bound(unit, x, mean, rstd, (mean_error, rstd_error), weight, bias)
@@ -126,7 +149,7 @@ def _layer_norm_backward_bound(
     g = np.abs(dy) * (1 if weight is None else np.abs(weight))
     h = np.abs(x - mean[:, None]) * r
     means = g.sum(axis=1, keepdims=True) / d + h * (g * h).sum(axis=1, keepdims=True) / d
-    added = x.shape[0] / 32 + 40
+    added = min(128, x.shape[0]) + 16
     dx = unit * r * (6 * g + (terms + 8) * means)
     return dx, added * unit * (np.abs(dy) * h).sum(axis=0), added * unit * np.abs(dy).sum(axis=0)
 
@@ -135,37 +158,49 @@ def _layer_norm_backward_bound(
 
 
 @bounded(_batch_norm_bound)
-def batch_norm_forward(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, ...]:
-    """y, mean, biased var and rstd = 1 / sqrt(var + eps) of each channel of x (n, c, ...)."""
+def batch_norm_forward(
+    x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
+) -> tuple[Array, ...]:
+    """y, mean, biased var and rstd = 1 / sqrt(var + eps) of each channel of x (n, c, ...); with relu, max(y, 0)."""
     if x.size == 0:
         raise ValueError(f"batch_norm_forward: x is empty, shape {x.shape}")
     mean, var = _moments(x, _but_channels(x))
     rstd = _rstd(var, eps)
-    y = _normalised(x, mean, rstd, *_of_channels(x, weight, bias))
+    y = _normalised(x, mean, rstd, *_of_channels(x, weight, bias), relu)
     return y, mean.ravel(), var.ravel(), rstd.ravel()
 
 
 @bounded(_inference_bound)
 def batch_norm_inference(
-    x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float
+    x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float, relu: bool = False
 ) -> Array:
-    """y = (x - mean) / sqrt(var + eps) * weight + bias, channel by channel."""
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, channel by channel; with relu, max(y, 0)."""
     w, b, m, r = _of_channels(x, weight, bias, mean, _rstd(var, eps))
-    return _normalised(x, m, r, w, b)
+    return _normalised(x, m, r, w, b, relu)
 
 
 @bounded(_batch_norm_backward_bound)
 def batch_norm_backward(
-    dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, training: bool = True
+    dy: Array,
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    mean: Array,
+    rstd: Array,
+    training: bool = True,
+    relu: bool = False,
 ) -> tuple[Array, Array, Array]:
     """With h = (x - mean) rstd: dx = rstd weight (dy - (db + h dw) / rows), dw = sum dy h, db = sum dy.
 
-    Out of training, mean and rstd do not depend on x, and dx = rstd weight dy.
+    Out of training, mean and rstd do not depend on x, and dx = rstd weight dy. With relu, dy counts as 0 where
+    h weight + bias <= 0; bias is needed for that alone.
     """
     axes = _but_channels(x)
-    w, m, r = _of_channels(x, weight, mean, rstd)
+    w, b, m, r = _of_channels(x, weight, bias, mean, rstd)
     with np.errstate(all="ignore"):
         h = (x - m) * r
+        if relu:
+            dy = np.where(_normalised(x, m, r, w, b) <= 0, 0, dy)
         db = dy.sum(axis=axes, keepdims=True)
         dw = (dy * h).sum(axis=axes, keepdims=True)
         dx = (dy - (db + h * dw) / x.dtype.type(x.size / x.shape[1]) if training else dy) * r

@@ -2,17 +2,19 @@
 
 cdef extern from "fastscratch.h" nogil:
     int fs_batch_norm_forward_f32(void *y, void *mean, void *var, void *rstd, const void *x, const void *weight,
-                                  const void *bias, ptrdiff_t rows, ptrdiff_t c, double eps)
+                                  const void *bias, ptrdiff_t rows, ptrdiff_t c, double eps, int relu)
     int fs_batch_norm_forward_f64(void *y, void *mean, void *var, void *rstd, const void *x, const void *weight,
-                                  const void *bias, ptrdiff_t rows, ptrdiff_t c, double eps)
+                                  const void *bias, ptrdiff_t rows, ptrdiff_t c, double eps, int relu)
     int fs_batch_norm_inference_f32(void *y, const void *x, const void *weight, const void *bias, const void *mean,
-                                    const void *var, ptrdiff_t rows, ptrdiff_t c, double eps)
+                                    const void *var, ptrdiff_t rows, ptrdiff_t c, double eps, int relu)
     int fs_batch_norm_inference_f64(void *y, const void *x, const void *weight, const void *bias, const void *mean,
-                                    const void *var, ptrdiff_t rows, ptrdiff_t c, double eps)
+                                    const void *var, ptrdiff_t rows, ptrdiff_t c, double eps, int relu)
     int fs_batch_norm_backward_f32(void *dx, void *dw, void *db, const void *dy, const void *x, const void *weight,
-                                   const void *mean, const void *rstd, ptrdiff_t rows, ptrdiff_t c, int training)
+                                   const void *bias, const void *mean, const void *rstd, ptrdiff_t rows, ptrdiff_t c,
+                                   int training, int relu)
     int fs_batch_norm_backward_f64(void *dx, void *dw, void *db, const void *dy, const void *x, const void *weight,
-                                   const void *mean, const void *rstd, ptrdiff_t rows, ptrdiff_t c, int training)
+                                   const void *bias, const void *mean, const void *rstd, ptrdiff_t rows, ptrdiff_t c,
+                                   int training, int relu)
     int fs_layer_norm_forward_f32(void *y, void *mean, void *rstd, const void *x, const void *weight, const void *bias,
                                   ptrdiff_t rows, ptrdiff_t d, double eps)
     int fs_layer_norm_forward_f64(void *y, void *mean, void *rstd, const void *x, const void *weight, const void *bias,
@@ -75,8 +77,8 @@ cdef void *data_or_null(cnp.ndarray x) noexcept:
     return NULL if x is None else cnp.PyArray_DATA(x)
 
 
-def batch_norm_forward(x, weight, bias, eps):
-    cdef int typenum = floating(x, "x"), status
+def batch_norm_forward(x, weight, bias, eps, relu=False):
+    cdef int typenum = floating(x, "x"), status, rectified = relu
     cdef cnp.ndarray a = by_channel(x, "x", typenum)
     cdef ptrdiff_t c = cnp.PyArray_DIM(a, 1), rows = cnp.PyArray_SIZE(a) // max(c, 1)
     cdef cnp.ndarray w = None if weight is None else vector(weight, "weight", typenum, c)
@@ -94,15 +96,15 @@ def batch_norm_forward(x, weight, bias, eps):
     cdef double epsilon = eps
     with nogil:
         if typenum == cnp.NPY_FLOAT64:
-            status = fs_batch_norm_forward_f64(yp, mp, vp, rp, xp, wp, bp, rows, c, epsilon)
+            status = fs_batch_norm_forward_f64(yp, mp, vp, rp, xp, wp, bp, rows, c, epsilon, rectified)
         else:
-            status = fs_batch_norm_forward_f32(yp, mp, vp, rp, xp, wp, bp, rows, c, epsilon)
+            status = fs_batch_norm_forward_f32(yp, mp, vp, rp, xp, wp, bp, rows, c, epsilon, rectified)
     raise_for(status, "batch_norm_forward")
     return y, mean, var, rstd
 
 
-def batch_norm_inference(x, weight, bias, mean, var, eps):
-    cdef int typenum = floating(x, "x"), status
+def batch_norm_inference(x, weight, bias, mean, var, eps, relu=False):
+    cdef int typenum = floating(x, "x"), status, rectified = relu
     cdef cnp.ndarray a = by_channel(x, "x", typenum)
     cdef ptrdiff_t c = cnp.PyArray_DIM(a, 1), rows = cnp.PyArray_SIZE(a) // max(c, 1)
     cdef cnp.ndarray w = None if weight is None else vector(weight, "weight", typenum, c)
@@ -118,19 +120,20 @@ def batch_norm_inference(x, weight, bias, mean, var, eps):
     cdef double epsilon = eps
     with nogil:
         if typenum == cnp.NPY_FLOAT64:
-            status = fs_batch_norm_inference_f64(yp, xp, wp, bp, mp, vp, rows, c, epsilon)
+            status = fs_batch_norm_inference_f64(yp, xp, wp, bp, mp, vp, rows, c, epsilon, rectified)
         else:
-            status = fs_batch_norm_inference_f32(yp, xp, wp, bp, mp, vp, rows, c, epsilon)
+            status = fs_batch_norm_inference_f32(yp, xp, wp, bp, mp, vp, rows, c, epsilon, rectified)
     raise_for(status, "batch_norm_inference")
     return y
 
 
-def batch_norm_backward(dy, x, weight, mean, rstd, training=True):
-    cdef int typenum = floating(x, "x"), status, train = training
+def batch_norm_backward(dy, x, weight, bias, mean, rstd, training=True, relu=False):
+    cdef int typenum = floating(x, "x"), status, train = training, rectified = relu
     cdef cnp.ndarray a = by_channel(x, "x", typenum), g = by_channel(dy, "dy", typenum)
     same_shape(g, "dy", a)
     cdef ptrdiff_t c = cnp.PyArray_DIM(a, 1), rows = cnp.PyArray_SIZE(a) // max(c, 1)
     cdef cnp.ndarray w = None if weight is None else vector(weight, "weight", typenum, c)
+    cdef cnp.ndarray b = None if bias is None else vector(bias, "bias", typenum, c)
     cdef cnp.ndarray m = vector(mean, "mean", typenum, c), r = vector(rstd, "rstd", typenum, c)
     cdef cnp.ndarray dx = like(a), dw = new_1d(c, typenum), db = new_1d(c, typenum)
     cdef void *dxp = cnp.PyArray_DATA(dx)
@@ -139,13 +142,14 @@ def batch_norm_backward(dy, x, weight, mean, rstd, training=True):
     cdef void *gp = cnp.PyArray_DATA(g)
     cdef void *xp = cnp.PyArray_DATA(a)
     cdef void *wp = data_or_null(w)
+    cdef void *bp = data_or_null(b)
     cdef void *mp = cnp.PyArray_DATA(m)
     cdef void *rp = cnp.PyArray_DATA(r)
     with nogil:
         if typenum == cnp.NPY_FLOAT64:
-            status = fs_batch_norm_backward_f64(dxp, dwp, dbp, gp, xp, wp, mp, rp, rows, c, train)
+            status = fs_batch_norm_backward_f64(dxp, dwp, dbp, gp, xp, wp, bp, mp, rp, rows, c, train, rectified)
         else:
-            status = fs_batch_norm_backward_f32(dxp, dwp, dbp, gp, xp, wp, mp, rp, rows, c, train)
+            status = fs_batch_norm_backward_f32(dxp, dwp, dbp, gp, xp, wp, bp, mp, rp, rows, c, train, rectified)
     raise_for(status, "batch_norm_backward")
     return dx, dw, db
 
