@@ -117,7 +117,8 @@ def _batch_norm(
     except (TypeError, ValueError) as error:
         raise RuntimeError(f"batch_norm: {error}") from None
     # Copies: a later batch in training mode changes the running statistics.
-    return record(y, (x, weight, bias), _inference_gradient, x, weight, bias if relu else None, mean.copy(), var.copy(), eps, relu)
+    saved = x, weight, bias if relu else None, mean.copy(), var.copy(), eps, relu
+    return record(y, (x, weight, bias), _inference_gradient, *saved)
 
 
 def _array(x: Tensor | None) -> Array | None:
