@@ -166,7 +166,8 @@ def batch_norm_forward(
         raise ValueError(f"batch_norm_forward: x is empty, shape {x.shape}")
     mean, var = _moments(x, _but_channels(x))
     rstd = _rstd(var, eps)
-    y = _normalised(x, mean, rstd, *_of_channels(x, weight, bias), relu=relu)
+    w, b = _of_channels(x, weight, bias)
+    y = _normalised(x, mean, rstd, w, b, relu)
     return y, mean.ravel(), var.ravel(), rstd.ravel()
 
 
