@@ -74,6 +74,20 @@ NETS: dict[str, Net] = {
             "ceil_mode": {"kernel_size": 2, "ceil_mode": True},
         }.items()
     },
+    "batch_norm2d_relu": (lambda: [nn.BatchNorm2d(3), nn.ReLU()], (4, 3, 5, 6), ["batch_norm_forward"]),
+    "batch_norm1d_relu": (lambda: [nn.BatchNorm1d(3), nn.ReLU(inplace=True)], (4, 3), ["batch_norm_forward"]),
+    "batch_norm1d_length": (lambda: [nn.BatchNorm1d(3), nn.ReLU()], (4, 3, 5), ["batch_norm_forward"]),
+    "batch_norm_cumulative": (
+        lambda: [nn.BatchNorm2d(3, momentum=None), nn.ReLU()],
+        (4, 3, 5, 6),
+        ["batch_norm_forward"],
+    ),
+    "batch_norm_untracked": (
+        lambda: [nn.BatchNorm2d(3, track_running_stats=False), nn.ReLU()],
+        (4, 3, 5, 6),
+        ["batch_norm_forward"],
+    ),
+    "batch_norm_plain": (lambda: [nn.BatchNorm2d(3, affine=False), nn.ReLU()], (4, 3, 5, 6), ["batch_norm_forward"]),
     "cnn": (
         lambda: [
             *(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.ReLU(inplace=True)),
@@ -81,6 +95,14 @@ NETS: dict[str, Net] = {
         ],
         (2, 1, 14, 15),
         ["conv2d_pool_forward"] * 2 + ["linear_forward"] * 2,
+    ),
+    "cnn_with_batch_norm": (
+        lambda: [
+            *(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5)),
+            *(nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(5 * 2 * 3, 6), nn.ReLU(), nn.Linear(6, 2)),
+        ],
+        (3, 1, 6, 8),
+        [*["conv2d_forward", "batch_norm_forward"] * 2, "max_pool2d_forward", *["linear_forward"] * 2],
     ),
 }
 
@@ -417,6 +439,33 @@ def test_options_are_read_at_every_call() -> None:
         with nn.fusion(False):
             wanted = net[:6](x).detach().numpy()
         np.testing.assert_array_equal(net[:6](x).detach().numpy(), wanted)
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if "batch_norm" in name])
+def test_batch_norm_in_evaluation_among_layers_in_training(name: str) -> None:
+    fs.backend.use("numpy")
+    net, x = made(name), drawn(NETS[name][1])
+    net(x)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.eval()
+    assert net.training
+    wanted = apart(net, x)
+    expect_same(everything(net, x), wanted)
+
+
+def test_running_statistics_over_several_batches() -> None:
+    fs.backend.use("numpy")
+    for name in ("batch_norm2d_relu", "batch_norm_cumulative"):
+        net, other = made(name), made(name)
+        for seed in range(3):
+            x = drawn(NETS[name][1], seed=seed)
+            net(x)
+            with nn.fusion(False):
+                other(x)
+        assert net[0].num_batches_tracked.item() == 3
+        for got, wanted in zip(net.buffers(), other.buffers(), strict=True):
+            np.testing.assert_array_equal(got.numpy(), wanted.numpy())
 
 
 def test_pool_with_indices() -> None:

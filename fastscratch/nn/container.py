@@ -94,8 +94,9 @@ class Sequential(_Listed):
     Notes
     -----
     Some runs of layers are computed as one operation, the same function in less time and with less kept for the way back:
-    Linear and the ReLU, Tanh or Sigmoid after it; a convolution and the ReLU, the max-pool or both after it. A module with
-    a hook, of a subclass, or with a forward of its own is always called by itself. ``nn.fusion(False)`` switches it off.
+    Linear and the ReLU, Tanh or Sigmoid after it; a convolution and the ReLU, the max-pool or both after it; batch norm and
+    the ReLU after it. A module with a hook, of a subclass, or with a forward of its own is always called by itself.
+    ``nn.fusion(False)`` switches it off.
 
     Examples
     --------

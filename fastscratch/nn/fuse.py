@@ -1,4 +1,4 @@
-"""Runs of layers that are computed as one operation: what Sequential makes of conv-ReLU-pool, linear-tanh and the like.
+"""Runs of layers that are one operation: what Sequential makes of conv-ReLU-pool, batch norm-ReLU, linear-tanh and so on.
 
 A run is found by the exact types of its modules, for a subclass may compute something else. Whether it may be one operation
 is asked at every call: who registers a hook, or puts something in the place of a forward, wants to see that module at work.
@@ -10,11 +10,13 @@ from typing import Any
 
 from ..ops.conv import conv1d, conv1d_relu, conv1d_relu_max_pool1d, conv2d, conv2d_relu, conv2d_relu_max_pool2d
 from ..ops.matmul import linear_activation
+from ..ops.norm import batch_norm_relu
 from ..tensor import Tensor
 from .activation import ReLU, Sigmoid, Tanh
 from .conv import Conv1d, Conv2d
 from .linear import Linear
 from .module import Module
+from .norm import BatchNorm1d, BatchNorm2d
 from .pool import MaxPool1d, MaxPool2d
 
 __all__ = ["fusion"]
@@ -88,6 +90,8 @@ _RULES: dict[tuple[type[Module], ...], Fused] = {
     (Linear, Sigmoid): _linear_then("sigmoid"),
     (Conv1d, ReLU): _with_relu(conv1d_relu),
     (Conv2d, ReLU): _with_relu(conv2d_relu),
+    (BatchNorm1d, ReLU): _with_relu(batch_norm_relu),
+    (BatchNorm2d, ReLU): _with_relu(batch_norm_relu),
     (Conv1d, MaxPool1d): _with_pool(conv1d_relu_max_pool1d, conv1d, relu=False),
     (Conv2d, MaxPool2d): _with_pool(conv2d_relu_max_pool2d, conv2d, relu=False),
     (Conv1d, ReLU, MaxPool1d): _with_pool(conv1d_relu_max_pool1d, conv1d_relu, relu=True),
