@@ -85,8 +85,9 @@ def test_formulas_count_whatever_is_called(case: Case) -> None:
     assert sizes[0] <= sizes[1] <= 2 * sizes[0]
 
 
-def work(kernel: str, *args: Any) -> Work:
-    return FORMULAS[kernel].count(args, {}, getattr(fs.backend, kernel)(*args))
+def work(kernel: str, *args: Any) -> tuple[int, int, str]:
+    """FLOPs, bytes and dtype."""
+    return FORMULAS[kernel].count(args, {}, getattr(fs.backend, kernel)(*args))[:3]
 
 
 def ones(*shape: int, dtype: Any = np.float32) -> np.ndarray:
@@ -108,7 +109,7 @@ def test_linear_by_hand() -> None:
     assert work("linear_forward", x, w, b) == (2 * 4 * 3 * 8 + 12, 4 * (32 + 24 + 3 + 12), "float32")
     assert work("linear_forward", x, w, None) == (2 * 4 * 3 * 8, 4 * (32 + 24 + 12), "float32")
     assert FORMULAS["linear_forward"].count((x, w), {"b": b}, dy).flops == 2 * 4 * 3 * 8 + 12
-    assert work("linear_forward", x, w, b, "tanh").flops == 2 * 4 * 3 * 8 + 12 + 12
+    assert work("linear_forward", x, w, b, "tanh")[0] == 2 * 4 * 3 * 8 + 12 + 12
     both = 2 * (2 * 4 * 3 * 8) + 12
     assert work("linear_backward", dy, x, w, True, True, True) == (both, 4 * (12 + 24 + 32 + 32 + 24 + 3), "float32")
     assert work("linear_backward", dy, x, w, False, True, False) == (192, 4 * (12 + 32 + 24), "float32")
@@ -122,7 +123,7 @@ def test_conv2d_by_hand() -> None:
     out = 2 * 6 * 3 * 5
     plain = (out * (2 * 12 + 1), 4 * (240 + 72 + 6 + out), "float32")
     assert work("conv2d_forward", x, w, b, *geometry, False) == plain
-    assert work("conv2d_forward", x, w, b, *geometry, True).flops == plain[0] + out
+    assert work("conv2d_forward", x, w, b, *geometry, True)[0] == plain[0] + out
     backward = work("conv2d_backward", ones(2, 6, 3, 5), x, w, *geometry, True, True, True)
     assert backward == (out * (2 * 24 + 1), 4 * (out + 72 + 240 + 240 + 72 + 6), "float32")
 
@@ -150,6 +151,10 @@ def test_norms_softmax_and_loss_by_hand() -> None:
     x, w = ones(6, 5), ones(5)
     assert work("layer_norm_forward", x, w, w, 1e-5) == (30 * 8, 4 * (30 + 5 + 5 + 30 + 6 + 6), "float32")
     assert work("batch_norm_forward", x, None, None, 1e-5) == (30 * 6, 4 * (30 + 30 + 15), "float32")
+    assert work("batch_norm_forward", x, None, None, 1e-5, True)[0] == 30 * 7
+    vectors = (w, w, w, w)
+    assert work("batch_norm_backward", x, x, *vectors, True) == (30 * 9, 4 * (90 + 15 + 10), "float32")
+    assert work("batch_norm_backward", x, x, *vectors, False, True) == (30 * 8, 4 * (90 + 20 + 10), "float32")
     assert work("softmax_forward", x, 1) == (150, 4 * 60, "float32")
     labels = np.zeros(6, np.int64)
     assert work("cross_entropy_forward", x, labels, None, -100, 0.0) == (120, 4 * 30 + 8 * 6 + 4 * 12, "float32")
@@ -166,6 +171,14 @@ def test_optimizers_by_hand() -> None:
     assert work("grad_norm", lists(1)[0], 2.0) == (14, 28, "float32")
 
 
+def test_what_is_changed_in_place_moves_twice_and_is_in_use_once() -> None:
+    arrays = [ones(3), ones(2, 2)]
+    assert FORMULAS["scale_arrays"].count((arrays, 2.0), {}, None) == (7, 2 * 28, "float32", 28)
+    x, w, dy = ones(4, 8), ones(3, 8), ones(4, 3)
+    only_w = FORMULAS["linear_backward"].count((dy, x, w, False, True, False), {}, (None, w, None))
+    assert only_w.in_use == only_w.bytes == 4 * (12 + 32 + 24)  # w is not read
+
+
 def test_linear_algebra_by_hand() -> None:
     a = np.eye(6)
     assert work("cholesky", a) == (6**3 // 3, 8 * (18 + 36), "float64")
@@ -179,7 +192,7 @@ def test_formula_reads_and_shows_what_it_says() -> None:
     formula = Formula("2 y k + y given(b)", "x + y", k="x.shape[-1]")
     formula.kernel = "linear_forward"
     assert str(formula) == "2 y k + y given(b) FLOP; x + y bytes; k = x.shape[-1]"
-    assert formula.count((ones(2, 3), ones(4, 3), None), {}, ones(2, 4)) == (2 * 8 * 3, 4 * 14, "float32")
+    assert formula.count((ones(2, 3), ones(4, 3), None), {}, ones(2, 4)) == (2 * 8 * 3, 4 * 14, "float32", 4 * 14)
 
 
 # ---- recording ----
@@ -245,7 +258,7 @@ def event(name: str, start: int, end: int, **more: Any) -> Event:
 
 def test_times_add_up() -> None:
     """100 us: in them a kernel of 10 and its notes of 5, and a stretch of 40 with a kernel of 20 and its notes of 10."""
-    work = Work(2_000_000, 100, "float32")  # 20 us at 100 GFLOP/s
+    work = Work(2_000_000, 100, "float32", 100)  # 20 us at 100 GFLOP/s
     events = [
         event("matmul", 10_000, 20_000, work=work, setting=("avx2", 1), noted=25_000),
         event("matmul", 60_000, 80_000, work=work, setting=("avx2", 1), noted=90_000),
@@ -270,7 +283,7 @@ def test_a_stretch_inside_itself_counts_its_time_once() -> None:
 
 def test_percent_is_that_of_the_lower_roof() -> None:
     def row(flops: int, size: int, dtype: str = "float32") -> Any:
-        call = event("matmul", 0, 100_000, work=Work(flops, size, dtype), setting=("avx2", 1))
+        call = event("matmul", 0, 100_000, work=Work(flops, size, dtype, size), setting=("avx2", 1))
         return average([call], lambda setting: ROUND, 1e-4, False)[0]
 
     dense = row(5_000_000, 1000)  # 50 GFLOP/s under 100
@@ -496,6 +509,7 @@ def test_roofline_picture(tmp_path: Path) -> None:
     text = {element.text for element in root.iter(f"{SVG}text")}
     assert {"linear_forward", "adam_step", "float32 100 GFLOP/s", "FLOP per byte", "GFLOP/s"} <= text
     assert "embedding_forward" not in text
+    assert not any(line and line.startswith("float64") for line in text)  # nothing computed in it
 
 
 def test_dots_lie_where_they_belong() -> None:
@@ -549,7 +563,7 @@ def test_bandwidth_between_the_sizes_measured() -> None:
     assert limits.bytes_per_second(1000) == pytest.approx(40)  # half way in logarithms, in both
     assert limits.bytes_per_second(10_000) == pytest.approx(20)
     assert limits.bytes_per_second(1_000_000) == 20
-    assert limits.memory_seconds(1000) == pytest.approx(25)
+    assert limits.memory_seconds(2000, 1000) == pytest.approx(50)
 
 
 @pytest.fixture

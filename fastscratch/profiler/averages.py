@@ -1,7 +1,7 @@
 """Events added up: a row for each kernel and named stretch, and the table of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..machine import processor
@@ -29,6 +29,7 @@ class Row:
     arithmetic_time: float = 0.0  # what the machine needs at least to compute,
     memory_time: float = 0.0  # to move,
     limit_time: float = 0.0  # and, call by call, for the longer of the two
+    dtypes: set[str] = field(default_factory=set)  # of the arithmetic
 
     @property
     def cpu_time(self) -> float:
@@ -60,6 +61,7 @@ class Row:
     def as_dict(self) -> dict[str, Any]:
         """The row for JSON."""
         row = {name: getattr(self, name) for name in (*_NUMBERS, "bound", "limit_time", "input_shapes")}
+        row["dtypes"] = sorted(self.dtypes)
         if self.formula:
             row |= {"flops_formula": self.formula.flops, "bytes_formula": self.formula.bytes}
             row["letters"] = self.formula.letters
@@ -150,8 +152,13 @@ class Averages(Sequence[Row]):
             Dot(row.key, row.flops / row.bytes, 1e9 * row.gflops, row.cpu_time_total / inside, row.percent_of_limit)
             for row in kernels
         ]
-        title = f"{processor()}, {self.limits[0].setting}" if self.limits else ""
-        return roofline_svg(dots, self.limits, title)
+        used = set().union(*(row.dtypes for row in kernels))
+        roofs = [
+            limits._replace(peak={dtype: rate for dtype, rate in limits.peak.items() if dtype in used})
+            for limits in self.limits
+        ]
+        title = f"Roofline: {processor()}, {self.limits[0].setting}" if self.limits else ""
+        return roofline_svg(dots, roofs, title)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
@@ -193,7 +200,7 @@ def _cells(row: Row, seconds: float) -> list[str]:
     if not row.limit_time:
         return [*cells, *["-"] * 6]
     work = [row.flops / 1e6, row.gflops, row.bytes / 1e6, row.gbytes]
-    return [*cells, *(_short(number) for number in work), f"{row.percent_of_limit:.0f}", row.bound]
+    return [*cells, *(_short(number) for number in work), _short(row.percent_of_limit), row.bound]
 
 
 def _short(number: float) -> str:
@@ -256,7 +263,8 @@ def average(events: Iterable["Event"], limits_of: LimitsOf, seconds: float, by_s
 
 def _add_work(row: Row, work: Work, limits: Limits) -> None:
     arithmetic = 1e6 * limits.arithmetic_seconds(work.flops, work.dtype)
-    memory = 1e6 * limits.memory_seconds(work.bytes)
+    memory = 1e6 * limits.memory_seconds(work.bytes, work.in_use)
+    row.dtypes.add(work.dtype)
     row.flops += work.flops
     row.bytes += work.bytes
     row.arithmetic_time += arithmetic

@@ -27,6 +27,7 @@ class Work(NamedTuple):
     flops: int
     bytes: int
     dtype: str  # of its arithmetic: "float32" or "float64"
+    in_use: int  # bytes of the memory that it walks, which may be less than it moves: some twice
 
 
 class Formula:
@@ -71,7 +72,7 @@ class Formula:
         return read(self.flops), read(self.bytes), letters
 
     def count(self, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Work:
-        """FLOPs, bytes and dtype of one call."""
+        """The work of one call."""
         names = dict(self._defaults)
         names.update(zip(names, args, strict=False))
         names.update(kwargs)
@@ -80,9 +81,9 @@ class Formula:
         terms: dict[str, Any] = {letter: eval(meaning, {}, names) for letter, meaning in letters.items()}
         elements = {name: _elements(names[name]) for name in flops.co_names if name in names}
         nbytes = {name: _bytes(names[name]) for name in size.co_names if name in names}
-        return Work(
-            int(eval(flops, _FUNCTIONS, elements | terms)), int(eval(size, _FUNCTIONS, nbytes | terms)), _dtype(names)
-        )
+        moved = int(eval(size, _FUNCTIONS, nbytes | terms))
+        arrays = sum(nbytes[name] for name in nbytes if isinstance(names[name], (np.ndarray, list, tuple)))
+        return Work(int(eval(flops, _FUNCTIONS, elements | terms)), moved, _dtype(names), min(moved, arrays))
 
 
 _FUNCTIONS = {"given": lambda value: int(bool(value))}
@@ -168,13 +169,15 @@ def _table() -> dict[str, Formula]:
         "adaptive_avg_pool2d_backward": Formula("dy + dx", "dy + dx", "dx"),
         # ---- norms: a sum, three for a squared deviation, two to normalise; then weight and bias ----
         "batch_norm_forward": Formula(
-            "x (6 + given(weight) + given(bias))",
+            "x (6 + given(weight) + given(bias) + relu)",
             "x + weight + bias + y + mean + var + rstd",
             "y mean var rstd",
         ),
-        "batch_norm_inference": Formula("x (2 + given(weight) + given(bias))", "x + weight + bias + mean + var + y"),
+        "batch_norm_inference": Formula(
+            "x (2 + given(weight) + given(bias) + relu)", "x + weight + bias + mean + var + y"
+        ),
         "batch_norm_backward": Formula(
-            "x (5 + 4 training)", "dy + x + weight + mean + rstd + dx + dw + db", "dx dw db"
+            "x (5 + 4 training + 3 relu)", "dy + x + weight + bias relu + mean + rstd + dx + dw + db", "dx dw db"
         ),
         "layer_norm_forward": Formula(
             "x (6 + given(weight) + given(bias))", "x + weight + bias + y + mean + rstd", "y mean rstd"

@@ -46,9 +46,9 @@ class Limits(NamedTuple):
         """The least time for so many operations."""
         return flops / self.peak.get(dtype, self.peak["float32"])
 
-    def memory_seconds(self, size: int) -> float:
-        """The least time to move so many bytes."""
-        return size / self.bytes_per_second(size)
+    def memory_seconds(self, size: int, in_use: int) -> float:
+        """The least time to move so many bytes in memory of so many."""
+        return size / self.bytes_per_second(in_use)
 
     def __str__(self) -> str:
         rates = ", ".join(f"{rate / 1e9:,.0f} ({readable(size)})" for size, rate in self.bandwidth)

@@ -47,7 +47,7 @@ class profile:
 
     Notes
     -----
-    Some 5 to 10 microseconds for each call of a kernel, outside the time that is noted for it. The names are those of
+    Some 10 to 20 microseconds for each call of a kernel, outside the time that is noted for it. The names are those of
     torch.profiler.
 
     References

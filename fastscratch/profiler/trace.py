@@ -47,9 +47,9 @@ def _details(event: "Event", limits_of: LimitsOf) -> dict[str, Any]:
     """What is shown when a bar is clicked on."""
     if not event.work:
         return {}
-    flops, size, dtype = event.work
+    flops, size, dtype, in_use = event.work
     limits, seconds = limits_of(event.setting), max(event.end - event.start, 1) / 1e9
-    least = max(limits.arithmetic_seconds(flops, dtype), limits.memory_seconds(size))
+    least = max(limits.arithmetic_seconds(flops, dtype), limits.memory_seconds(size, in_use))
     details = {
         "FLOP": flops,
         "bytes": size,

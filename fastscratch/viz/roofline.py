@@ -26,6 +26,8 @@ class Dot(NamedTuple):
 def roofline_svg(dots: Sequence[Dot], roofs: Sequence[Any], title: str = "Roofline") -> str:
     """Kernels on logarithmic axes, FLOP/s over FLOP per byte, under the first of some limits (fastscratch.profiler.Limits).
 
+    The area of a dot is its share of the time, its number its place in the list.
+
     Raises
     ------
     ValueError
@@ -40,7 +42,7 @@ def roofline_svg(dots: Sequence[Dot], roofs: Sequence[Any], title: str = "Roofli
         raise ValueError("no kernels to draw")
     dots = sorted(dots, key=lambda dot: -dot.share)
     roof = roofs[0]
-    x = _Axis([dot.intensity for dot in dots] + [0.1, 100], _LEFT, _RIGHT)
+    x = _Axis([dot.intensity for dot in dots] + [0.02, 100], _LEFT, _RIGHT)
     y = _Axis([dot.rate / 1e9 for dot in dots] + [rate / 1e9 for rate in roof.peak.values()], _HEIGHT - _BOTTOM, _TOP)
     body = [_text(_LEFT, 24, title, size=15, anchor="start")]
     body += _grid(x, y) + _roof(roof, x, y) + _dots(dots, x, y) + _list(dots)
@@ -88,22 +90,21 @@ def _roof(roof: Any, x: _Axis, y: _Axis) -> list[str]:
     for dtype, rate in roof.peak.items():
         left = max(rate / fast[1], 10.0**x.low)
         out.append(_line(x(left), y(rate / 1e9), x.end, y(rate / 1e9), 'stroke="#333" stroke-width="2"'))
-        out.append(_text(x(right) - 4, y(rate / 1e9) - 5, f"{dtype} {rate / 1e9:,.0f} GFLOP/s", size=11, anchor="end"))
+        out.append(_text(x(right) - 4, y(rate / 1e9) - 6, f"{dtype} {rate / 1e9:,.0f} GFLOP/s", size=11, anchor="end"))
     for size, rate in (fast, slow):
         left = max(10.0**x.low, 1e9 * 10.0**y.low / rate)
         right_end = top * 1e9 / rate
         out.append(_line(x(left), y(left * rate / 1e9), x(right_end), y(top), 'stroke="#333" stroke-width="2"'))
-        out.append(_slope_label(x, y, left, rate, f"{rate / 1e9:,.0f} GB/s, {_bytes(size)} in use"))
+        out.append(_slope_label(x, y, right_end, top, f"{rate / 1e9:,.0f} GB/s, {_bytes(size)} in use"))
     return out
 
 
-def _slope_label(x: _Axis, y: _Axis, left: float, rate: float, text: str) -> str:
-    """Along the slope, above it."""
-    a, b = (x(left), y(left * rate / 1e9)), (x(10 * left), y(10 * left * rate / 1e9))
-    angle = math.degrees(math.atan2(b[1] - a[1], b[0] - a[0]))
-    at = f"{a[0] + 12:.1f} {a[1] - 14:.1f}"
-    label = _text(a[0] + 12, a[1] - 14, text, size=11, anchor="start")
-    return f'<g transform="rotate({angle:.1f} {at})" {_HALO}>{label}</g>'
+def _slope_label(x: _Axis, y: _Axis, intensity: float, rate: float, text: str) -> str:
+    """Along the slope, above it, up to where it ends."""
+    end, before = (x(intensity), y(rate)), (x(intensity / 10), y(rate / 10))
+    angle = math.degrees(math.atan2(end[1] - before[1], end[0] - before[0]))
+    label = _text(end[0] - 12, end[1] - 5, text, size=11, anchor="end")
+    return f'<g transform="rotate({angle:.1f} {end[0]:.1f} {end[1]:.1f})" {_HALO}>{label}</g>'
 
 
 def _dots(dots: Sequence[Dot], x: _Axis, y: _Axis) -> list[str]:
@@ -127,7 +128,7 @@ def _list(dots: Sequence[Dot]) -> list[str]:
         out.append(_text(left + 16, height, str(i + 1), anchor="end", colour=colour))
         out.append(_text(left + 24, height, dot.name, anchor="start"))
         out.append(_text(columns[0], height, f"{100 * dot.share:.1f} %", anchor="end"))
-        out.append(_text(columns[1], height, f"{dot.percent:.0f} %", anchor="end"))
+        out.append(_text(columns[1], height, f"{dot.percent:.{int(dot.percent < 10)}f} %", anchor="end"))
     if len(dots) > _LINES:
         out.append(_text(left + 24, _TOP + 20 * (_LINES + 1), f"and {len(dots) - _LINES} more", anchor="start"))
     return out
