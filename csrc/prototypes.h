@@ -67,10 +67,11 @@ int FN(conv2d_pool_backward)(T *dx, T *dw, T *db, const T *dy, const uint8_t *co
 
 /* Winograd's algorithm, where it is used (fs_conv_algorithm_set), has other bounds. With u the unit roundoff and A, B, G the
  * matrices of simd/winograd.c, the error of a tile of y is at most
- *   (c + 20) u |A^T| (sum over channels of (|G||w||G^T|) . (|B^T||x||B|)) |A| + u |b|,
- * element by element, that of dx the same with dy, the filters turned round and k in place of c, and that of dw
+ *   (c + 24) u (|A^T| (sum over channels of (|G||w||G^T|) . (|B^T||x||B|)) |A| + |b|),
+ * element by element; with A, A^T in place of B^T, B and B, B^T in place of A^T, A where the output has more tiles than the
+ * input, w turned round; that of dx the same with dy, the filters turned and k in place of c; and that of dw
  *   (tiles + 19) u |G^T| (sum over tiles of (|A||dy||A^T|) . (|B^T||x||B|)) |G|.
- * An error is small beside the largest |w||x| of its tile, not beside its own: by at most 48^2 (c + 20) u c max |w| max |x|.
+ * An error is small beside the largest |w||x| of its tile, not beside its own: by at most 48^2 (c + 24) u c max |w| max |x|.
  * Each transform's error passes through the transforms after it: A. Lavin and S. Gray, Fast Algorithms for Convolutional
  * Neural Networks, CVPR 2016; B. Barabasz et al., Error Analysis and Improving the Accuracy of Winograd Convolution for Deep
  * Neural Networks, ACM TOMS 46(4), 2020. If anything is not finite, the direct kernel makes the result. */

@@ -5,8 +5,10 @@
  * the convolution. That is done for a block of tiles at a time, small enough for the second-level cache, and for one panel
  * of filters, as wide as the tile of the GEMM kernel, whose operands are laid out as it reads them.
  *
- * The gradient in x is the convolution of dy with the filters turned round. That in w sums, over tiles, the products of
- * transformed tiles of x and of dy; partial sums are those of fixed ranges of images.
+ * The gradient in x is the convolution of dy with the filters turned round. A convolution whose output is larger than its
+ * input may have fewer tiles the other way round, as the transpose of the convolution with the turned filters: 4 x 4 inputs
+ * give 6 x 6 outputs, which overlap and are added. The gradient in w sums, over tiles, the products of transformed tiles of
+ * x and of dy; partial sums are those of fixed ranges of images.
  *
  * Rounding errors are larger than those of the direct kernel: the bounds are in prototypes.h.
  * A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
@@ -25,7 +27,10 @@ enum {
     MAX_VL = 16,
     MIN_CHANNELS = 8, /* with fewer the transforms cost more than the products save, */
     MIN_SIZE = 3,     /* and so they do for outputs that fill less than half a tile */
-    BLOCK = 64,       /* tiles in a block */
+    BLOCK = 56,       /* tiles in a block */
+    SUM_BLOCK = 64,   /* and where they are what is summed over: each block reads and writes the sums once */
+    MIN_CHUNKS = 8,
+    CHANNELS = 32,    /* whose filters are transformed by one thread */
     PART_TILES = 128, /* tiles that are worth a partial sum of their own */
     MAX_PARTS = 16,
     APART = 16, /* elements between matrices whose size is a power of two, or they would share few sets of the cache */
@@ -39,9 +44,16 @@ static ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 static ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, b) * b; }
 
-static ptrdiff_t tile_rows(const shape *s) { return ceil_div(s->out_h, OUT); }
-static ptrdiff_t tile_columns(const shape *s) { return ceil_div(s->out_w, OUT); }
-static ptrdiff_t tiles_of_image(const shape *s) { return tile_rows(s) * tile_columns(s); }
+/* Tiles of 4 x 4 that cover an image. */
+typedef struct {
+    ptrdiff_t columns, count;
+} grid;
+static grid grid_of(ptrdiff_t h, ptrdiff_t w) { return (grid){ceil_div(w, OUT), ceil_div(h, OUT) * ceil_div(w, OUT)}; }
+
+static grid output_grid(const shape *s) { return grid_of(s->out_h, s->out_w); }
+/* Is the convolution done the other way round? */
+static int scatters(const shape *s) { return grid_of(s->h, s->w).count < output_grid(s).count; }
+static grid convolution_grid(const shape *s) { return scatters(s) ? grid_of(s->h, s->w) : output_grid(s); }
 
 static ptrdiff_t panel_width(void) { return FS(simd)->gemm_nr; }
 static ptrdiff_t panels(const shape *s) { return ceil_div(s->k, panel_width()); }
@@ -69,11 +81,11 @@ int FS(winograd_applies)(const shape *s) {
 
 /* ---- tiles ---- */
 
-/* Tile number t of the batch, of images h x w with c channels: rows and columns from OUT times its place less the padding. */
-static struct fs_tile place(const shape *s, ptrdiff_t t, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t pad_h,
-                            ptrdiff_t pad_w, ptrdiff_t size) {
-    const ptrdiff_t n = t / tiles_of_image(s), in_image = t % tiles_of_image(s);
-    const ptrdiff_t i = in_image / tile_columns(s) * OUT - pad_h, j = in_image % tile_columns(s) * OUT - pad_w;
+/* Tile number t of a batch of images h x w x c: `size` rows and columns from OUT times its place less the padding. */
+static struct fs_tile place(grid g, ptrdiff_t t, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t pad_h, ptrdiff_t pad_w,
+                            ptrdiff_t size) {
+    const ptrdiff_t n = t / g.count, at = t % g.count;
+    const ptrdiff_t i = at / g.columns * OUT - pad_h, j = at % g.columns * OUT - pad_w;
     return (struct fs_tile){.first = ((n * h + i) * w + j) * c,
                             .row = w * c,
                             .pixel = c,
@@ -82,16 +94,30 @@ static struct fs_tile place(const shape *s, ptrdiff_t t, ptrdiff_t h, ptrdiff_t 
                             .left = max(0, -j),
                             .right = min(size, w - j)};
 }
+
+/* 6 x 6 inputs of a tile, 4 x 4 outputs; and, the other way round, 4 x 4 inputs and 6 x 6 outputs. */
 static struct fs_tile input_tile(const shape *s, ptrdiff_t t) {
-    return place(s, t, s->h, s->w, s->c, s->pad_h, s->pad_w, IN);
+    return place(output_grid(s), t, s->h, s->w, s->c, s->pad_h, s->pad_w, IN);
 }
-static struct fs_tile output_tile(const shape *s, ptrdiff_t t) { return place(s, t, s->out_h, s->out_w, s->k, 0, 0, OUT); }
+static struct fs_tile output_tile(const shape *s, ptrdiff_t t) {
+    return place(output_grid(s), t, s->out_h, s->out_w, s->k, 0, 0, OUT);
+}
+static struct fs_tile source_tile(const shape *s, ptrdiff_t t) {
+    return place(grid_of(s->h, s->w), t, s->h, s->w, s->c, 0, 0, OUT);
+}
+static struct fs_tile target_tile(const shape *s, ptrdiff_t t) {
+    return place(grid_of(s->h, s->w), t, s->out_h, s->out_w, s->k, TAPS - 1 - s->pad_h, TAPS - 1 - s->pad_w, IN);
+}
 
 /* The 36 matrices of tiles t0 .. t0 + count of x. */
-static void transform_input(REAL *v, const REAL *x, ptrdiff_t t0, ptrdiff_t count, const shape *s) {
-    for (ptrdiff_t t = 0; t < count; t++) {
-        const struct fs_tile tile = input_tile(s, t0 + t);
-        FS(simd)->winograd_input(v + t * channels(s), input_step(s, BLOCK), x, &tile, s->c);
+static void transform_input(REAL *v, ptrdiff_t step, const REAL *x, ptrdiff_t t0, ptrdiff_t count, int scattered, const shape *s) {
+    for (ptrdiff_t t = 0; t < count; t++, v += channels(s)) {
+        const struct fs_tile tile = scattered ? source_tile(s, t0 + t) : input_tile(s, t0 + t);
+        if (scattered) {
+            FS(simd)->winograd_expand(v, step, x, &tile, s->c);
+        } else {
+            FS(simd)->winograd_input(v, step, x, &tile, s->c);
+        }
     }
 }
 
@@ -107,19 +133,37 @@ static void multiply(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptr
 
 /* ---- forward ---- */
 
-REAL *FS(winograd_filters)(const REAL *w, const shape *s, int turned) {
-    const ptrdiff_t step = filter_step(s), taps = TAPS * TAPS;
-    const ptrdiff_t k_step = turned ? taps : s->c * taps, c_step = turned ? s->k * taps : taps;
-    REAL *filters = fs_alloc((size_t)(panels(s) * PRODUCTS * step) * sizeof(REAL));
-    for (ptrdiff_t p = 0; p < panels(s) && filters; p++) {
-        const REAL *from = w + p * panel_width() * k_step + (turned ? taps - 1 : 0);
-        REAL *to = filters + p * PRODUCTS * step;
-        for (ptrdiff_t c = 0; c < s->c; c++) {
-            FS(simd)->winograd_filters(to + c * panel_width(), step, from + c * c_step, k_step, turned ? -1 : 1,
-                                       filters_in(s, p));
-        }
+typedef struct {
+    const shape *s;
+    REAL *to;
+    const REAL *w;
+    int turned; /* w is that of the convolution that s transposes */
+} filter_job;
+
+/* A chunk is some channels of a panel. */
+static ptrdiff_t filter_chunks(const shape *s) { return panels(s) * ceil_div(s->c, CHANNELS); }
+
+static void filter_chunk(ptrdiff_t chunk, void *ctx) {
+    const filter_job *g = ctx;
+    const shape *s = g->s;
+    const ptrdiff_t taps = TAPS * TAPS, k_step = g->turned ? taps : s->c * taps, c_step = g->turned ? s->k * taps : taps;
+    const ptrdiff_t p = chunk / ceil_div(s->c, CHANNELS), first = chunk % ceil_div(s->c, CHANNELS) * CHANNELS;
+    const REAL *from = g->w + p * panel_width() * k_step;
+    REAL *to = g->to + p * PRODUCTS * filter_step(s);
+    for (ptrdiff_t c = first; c < min(first + CHANNELS, s->c); c++) {
+        FS(simd)->winograd_filters(to + c * panel_width(), filter_step(s), from + c * c_step, k_step,
+                                   g->turned != scatters(s), filters_in(s, p));
     }
-    return filters;
+}
+
+static REAL *new_filters(const shape *s) {
+    return fs_alloc((size_t)(panels(s) * PRODUCTS * filter_step(s)) * sizeof(REAL));
+}
+
+REAL *FS(winograd_filters)(const REAL *w, const shape *s, int turned) {
+    filter_job g = {s, new_filters(s), w, turned};
+    for (ptrdiff_t chunk = 0; chunk < filter_chunks(s) && g.to; chunk++) filter_chunk(chunk, &g);
+    return g.to;
 }
 
 typedef struct {
@@ -127,26 +171,39 @@ typedef struct {
     REAL *y;
     const REAL *x, *filters, *bias;
     REAL least; /* of y: 0 for ReLU */
-    ptrdiff_t per_chunk;
+    int scattered;
+    ptrdiff_t items, per_chunk;
     atomic_int status;
 } job;
+
+/* Panel p of the outputs of tiles t0 .. t0 + count, out of their 36 matrices. */
+static void transform_output(const job *g, ptrdiff_t p, ptrdiff_t t0, ptrdiff_t count, const REAL *m, REAL *spoiled) {
+    const shape *s = g->s;
+    const ptrdiff_t nr = panel_width(), step = output_step(BLOCK), width = filters_in(s, p);
+    REAL *y = g->y + p * nr;
+    for (ptrdiff_t t = 0; t < count; t++, m += nr) {
+        if (g->scattered) {
+            const struct fs_tile tile = target_tile(s, t0 + t);
+            FS(simd)->winograd_scatter(y, spoiled, m, step, &tile, width);
+        } else {
+            const struct fs_tile tile = output_tile(s, t0 + t);
+            FS(simd)->winograd_output(y, spoiled, m, step, &tile, g->bias ? g->bias + p * nr : NULL, g->least, width);
+        }
+    }
+}
 
 /* Tiles t0 .. t0 + count, at most BLOCK. */
 static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, REAL *v, REAL *m, REAL *spoiled) {
     const shape *s = g->s;
     const ptrdiff_t nr = panel_width(), v_step = input_step(s, BLOCK), m_step = output_step(BLOCK);
-    transform_input(v, g->x, t0, count, s);
+    transform_input(v, v_step, g->x, t0, count, g->scattered, s);
     for (ptrdiff_t p = 0; p < panels(s); p++) {
         const REAL *filters = g->filters + p * PRODUCTS * filter_step(s);
         for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
             multiply(m + i * m_step, nr, v + i * v_step, channels(s), 1, filters + i * filter_step(s), nr, count,
                      width_of(s, p), s->c, 0);
         }
-        for (ptrdiff_t t = 0; t < count; t++) {
-            const struct fs_tile tile = output_tile(s, t0 + t);
-            FS(simd)->winograd_output(g->y + p * nr, spoiled, m + t * nr, m_step, &tile,
-                                      g->bias ? g->bias + p * nr : NULL, g->least, filters_in(s, p));
-        }
+        transform_output(g, p, t0, count, m, spoiled);
     }
 }
 
@@ -167,35 +224,61 @@ static int convolve_tiles(const job *g, ptrdiff_t t0, ptrdiff_t t1) {
 }
 
 static job start(REAL *y, const REAL *x, const REAL *filters, const REAL *bias, int relu, const shape *s) {
-    return (job){.s = s, .y = y, .x = x, .filters = filters, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY};
+    return (job){.s = s, .y = y, .x = x, .filters = filters, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY,
+                 .scattered = scatters(s)};
+}
+
+/* All tiles of images n0 .. n1, whose sums begin with the bias. */
+static int scatter_images(const job *g, ptrdiff_t n0, ptrdiff_t n1) {
+    const shape *s = g->s;
+    const ptrdiff_t pixels = s->out_h * s->out_w, size = (n1 - n0) * pixels * s->k;
+    REAL *y = g->y + n0 * pixels * s->k;
+    for (ptrdiff_t i = 0; i < size; i++) y[i] = 0;
+    for (ptrdiff_t i = 0; i < size && g->bias; i += s->k) {
+        for (ptrdiff_t k = 0; k < s->k; k++) y[i + k] = g->bias[k];
+    }
+    const int status = convolve_tiles(g, n0 * convolution_grid(s).count, n1 * convolution_grid(s).count);
+    if (g->least == 0) FS(simd)->relu_forward(y, y, NULL, size, 0, 0);
+    return status;
 }
 
 int FS(winograd_images)(REAL *y, const REAL *x, ptrdiff_t n0, ptrdiff_t n1, const REAL *filters, const REAL *bias, int relu,
                         const shape *s) {
     const job g = start(y, x, filters, bias, relu, s);
-    return convolve_tiles(&g, n0 * tiles_of_image(s), n1 * tiles_of_image(s));
+    if (g.scattered) return scatter_images(&g, n0, n1);
+    return convolve_tiles(&g, n0 * output_grid(s).count, n1 * output_grid(s).count);
 }
 
 static void note(atomic_int *status, int found) {
     if (found != FS_OK) atomic_store(status, found);
 }
 
+/* Some tiles, or all of some images where tiles overlap. */
 static void convolve_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
-    const ptrdiff_t tiles = g->s->n * tiles_of_image(g->s), t0 = chunk * g->per_chunk;
-    note(&g->status, convolve_tiles(g, t0, min(t0 + g->per_chunk, tiles)));
+    const ptrdiff_t first = chunk * g->per_chunk, end = min(first + g->per_chunk, g->items);
+    note(&g->status, g->scattered ? scatter_images(g, first, end) : convolve_tiles(g, first, end));
+}
+
+/* How many of `items` make a chunk: at most a block of tiles where an item is that many, an even share for MIN_CHUNKS
+ * threads, but enough to be worth a thread's while. */
+static ptrdiff_t share(const shape *s, ptrdiff_t items, ptrdiff_t tiles) {
+    const ptrdiff_t worth = ceil_div(MIN_WORK, PRODUCTS * s->c * s->k * tiles);
+    const ptrdiff_t most = max(1, BLOCK / tiles), chunks = round_up(ceil_div(items, most), MIN_CHUNKS);
+    return min(most, max(worth, ceil_div(items, chunks)));
 }
 
 int FS(winograd_convolve)(REAL *y, const REAL *x, const REAL *w, const REAL *bias, int relu, int turned, const shape *s) {
-    REAL *filters = FS(winograd_filters)(w, s, turned);
-    if (!filters) return FS_ENOMEM;
-    job g = start(y, x, filters, bias, relu, s);
-    const ptrdiff_t tiles = s->n * tiles_of_image(s), least = ceil_div(MIN_WORK, PRODUCTS * s->c * s->k);
-    g.per_chunk = min(BLOCK, max(least, 1));
-    if (tiles > g.per_chunk) g.per_chunk = max(g.per_chunk, min(BLOCK, ceil_div(tiles, 8)));
+    filter_job f = {s, new_filters(s), w, turned};
+    if (!f.to) return FS_ENOMEM;
+    fs_parallel_for(filter_chunks(s), filter_chunk, &f);
+    job g = start(y, x, f.to, bias, relu, s);
+    const ptrdiff_t tiles = convolution_grid(s).count;
+    g.items = g.scattered ? s->n : s->n * tiles;
+    g.per_chunk = share(s, g.items, g.scattered ? tiles : 1);
     atomic_init(&g.status, FS_OK);
-    fs_parallel_for(ceil_div(tiles, g.per_chunk), convolve_chunk, &g);
-    fs_free(filters);
+    fs_parallel_for(ceil_div(g.items, g.per_chunk), convolve_chunk, &g);
+    fs_free(f.to);
     return atomic_load(&g.status);
 }
 
@@ -209,12 +292,12 @@ static void add_block(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t t0, p
                       int accumulate, const shape *s) {
     static const REAL one = 1;
     enum { TOTAL = 1 * IN + 1 }; /* the place where a transformed tile holds the sum of all its pixels */
-    const ptrdiff_t nr = panel_width(), v_step = input_step(s, BLOCK), m_step = output_step(BLOCK);
-    transform_input(v, x, t0, count, s);
+    const ptrdiff_t nr = panel_width(), v_step = input_step(s, SUM_BLOCK), m_step = output_step(SUM_BLOCK);
+    transform_input(v, v_step, x, t0, count, 0, s);
     for (ptrdiff_t p = 0; p < panels(s); p++, sums += sums_of_panel(s)) {
         for (ptrdiff_t t = 0; t < count; t++) {
             const struct fs_tile tile = output_tile(s, t0 + t);
-            FS(simd)->winograd_gradient(m + t * nr, m_step, dy + p * nr, &tile, filters_in(s, p));
+            FS(simd)->winograd_expand(m + t * nr, m_step, dy + p * nr, &tile, filters_in(s, p));
         }
         for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
             multiply(sums + i * filter_step(s), nr, v + i * v_step, 1, channels(s), m + i * m_step, nr, s->c,
@@ -227,33 +310,54 @@ static void add_block(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t t0, p
 
 int FS(winograd_sums)(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t n0, ptrdiff_t n1, int accumulate,
                       const shape *s) {
-    const ptrdiff_t v_size = PRODUCTS * input_step(s, BLOCK), m_size = PRODUCTS * output_step(BLOCK);
+    const ptrdiff_t v_size = PRODUCTS * input_step(s, SUM_BLOCK), m_size = PRODUCTS * output_step(SUM_BLOCK);
     REAL *v = fs_alloc((size_t)(v_size + m_size) * sizeof(REAL));
     if (!v) return FS_ENOMEM;
-    const ptrdiff_t first = n0 * tiles_of_image(s), end = n1 * tiles_of_image(s);
-    for (ptrdiff_t t = first; t < end; t += BLOCK) {
-        add_block(sums, dy, x, t, min(BLOCK, end - t), v, v + v_size, accumulate || t > first, s);
+    const ptrdiff_t first = n0 * output_grid(s).count, end = n1 * output_grid(s).count;
+    for (ptrdiff_t t = first; t < end; t += SUM_BLOCK) {
+        add_block(sums, dy, x, t, min(SUM_BLOCK, end - t), v, v + v_size, accumulate || t > first, s);
     }
     fs_free(v);
     return FS_OK;
 }
 
-int FS(winograd_finish)(REAL *dw, REAL *db, const REAL *sums, ptrdiff_t parts, const shape *s) {
-    const ptrdiff_t nr = panel_width(), taps = TAPS * TAPS, part = FS(winograd_sums_size)(s);
+typedef struct {
+    const shape *s;
+    REAL *dw;
+    const REAL *sums;
+    ptrdiff_t parts;
+    atomic_int status;
+} finish_job;
+
+/* The filters' gradient for some channels of a panel. */
+static void finish_chunk(ptrdiff_t chunk, void *ctx) {
+    finish_job *g = ctx;
+    const shape *s = g->s;
+    const ptrdiff_t nr = panel_width(), taps = TAPS * TAPS;
+    const ptrdiff_t p = chunk / ceil_div(s->c, CHANNELS), first = chunk % ceil_div(s->c, CHANNELS) * CHANNELS;
     REAL spoiled[MAX_VL] = {0};
-    for (ptrdiff_t p = 0; p < panels(s); p++, sums += sums_of_panel(s)) {
-        for (ptrdiff_t c = 0; c < s->c; c++) {
-            FS(simd)->winograd_taps(dw + (p * nr * s->c + c) * taps, spoiled, sums + c * nr, filter_step(s), parts, part,
-                                    s->c * taps, filters_in(s, p));
-        }
-        const REAL *totals = sums + PRODUCTS * filter_step(s);
-        for (ptrdiff_t k = 0; k < filters_in(s, p) && db; k++) {
-            REAL sum = totals[k];
-            for (ptrdiff_t i = 1; i < parts; i++) sum += totals[k + i * part];
-            db[p * nr + k] = sum;
-        }
+    for (ptrdiff_t c = first; c < min(first + CHANNELS, s->c); c++) {
+        FS(simd)->winograd_taps(g->dw + (p * nr * s->c + c) * taps, spoiled, g->sums + p * sums_of_panel(s) + c * nr,
+                                filter_step(s), g->parts, FS(winograd_sums_size)(s), s->c * taps, filters_in(s, p));
     }
-    return any_spoiled(spoiled) ? FS_EDOMAIN : FS_OK;
+    if (any_spoiled(spoiled)) note(&g->status, FS_EDOMAIN);
+}
+
+static void finish_bias(REAL *db, const REAL *sums, ptrdiff_t parts, const shape *s) {
+    const ptrdiff_t nr = panel_width(), part = FS(winograd_sums_size)(s);
+    for (ptrdiff_t k = 0; k < s->k; k++) {
+        const REAL *totals = sums + k / nr * sums_of_panel(s) + PRODUCTS * filter_step(s) + k % nr;
+        db[k] = totals[0];
+        for (ptrdiff_t i = 1; i < parts; i++) db[k] += totals[i * part];
+    }
+}
+
+int FS(winograd_finish)(REAL *dw, REAL *db, const REAL *sums, ptrdiff_t parts, const shape *s) {
+    finish_job g = {.s = s, .dw = dw, .sums = sums, .parts = parts};
+    atomic_init(&g.status, FS_OK);
+    fs_parallel_for(filter_chunks(s), finish_chunk, &g);
+    if (db) finish_bias(db, sums, parts, s);
+    return atomic_load(&g.status);
 }
 
 typedef struct {
@@ -273,7 +377,7 @@ static void sum_part(ptrdiff_t part, void *ctx) {
 
 int FS(winograd_filter_gradient)(REAL *dw, REAL *db, const REAL *dy, const REAL *x, const shape *s) {
     gradient_job g = {.s = s, .dy = dy, .x = x};
-    g.per_part = max(ceil_div(PART_TILES, tiles_of_image(s)), ceil_div(s->n, MAX_PARTS));
+    g.per_part = max(ceil_div(PART_TILES, output_grid(s).count), ceil_div(s->n, MAX_PARTS));
     const ptrdiff_t parts = ceil_div(s->n, g.per_part);
     g.sums = fs_alloc((size_t)(parts * FS(winograd_sums_size)(s)) * sizeof(REAL));
     if (!g.sums) return FS_ENOMEM;

@@ -166,7 +166,7 @@ def test_input_that_is_not_finite_goes_to_the_direct_kernel(auto: None, place: s
 def test_winograd_in_numpy_is_the_convolution() -> None:
     """The formula whose sizes are the error bound, with its own matrices."""
     rng = np.random.default_rng(1)
-    for shape, k, padding in (((2, 3, 7, 9), 4, (1, 2)), ((1, 2, 3, 3), 2, (0, 0)), ((2, 2, 1, 1), 3, (1, 1))):
+    for shape, k, padding in (((2, 3, 7, 9), 4, (1, 2)), ((1, 2, 3, 3), 2, (0, 0)), ((2, 2, 3, 4), 3, (2, 2))):
         x, w = rng.standard_normal(shape), rng.standard_normal((k, shape[1], 3, 3))
         geometry: Any = ((1, 1), padding, (1, 1), 1)
         y = fs.backend._numpy.conv2d_forward(x, w, None, *geometry, False)

@@ -184,7 +184,7 @@ def set_conv_algorithm(name: str) -> None:
     Notes
     -----
     Winograd's algorithm needs a quarter of the multiplications (36 where there were 144), and its rounding errors are
-    larger: of an output, (C + 20) u times what the transforms make of |w| |x| around it, at most 256 times the sum
+    larger: of an output, (C + 24) u times what the transforms make of |w| |x| around it, at most 256 times the sum
     over the window of the largest |w| |x|, where u is the unit roundoff, 6e-8. The NumPy backend has one algorithm and
     only remembers the name.
 

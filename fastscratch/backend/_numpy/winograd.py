@@ -36,9 +36,10 @@ G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0
 MATRICES = (A, B, G)
 SIZES = (np.abs(A), np.abs(B), np.abs(G))
 
-# Roundings on the way of one term, beside those of the sum over channels or tiles: in both dimensions of each transform,
-# with the rounded constants of G, and one for all products of two roundings.
-FORWARD_ROUNDINGS = 4 + 8 + 6 + 2
+# Roundings on the way of a term, beside those of the sum over channels or tiles: in both dimensions of each transform (B^T
+# or A 4, G with its rounded constants 8, A^T or B 6, G^T 10), in sums of tiles that overlap, with the bias, and one for all
+# products of two roundings.
+FORWARD_ROUNDINGS = 4 + 8 + 6 + 4 + 1 + 1
 FILTER_ROUNDINGS = 4 + 4 + 10 + 1
 
 
@@ -67,15 +68,39 @@ def _between(left: Array, x: Array) -> Array:
     return left @ x @ left.T
 
 
+def _products(x: Array, w: Array) -> Array:
+    """Transformed tiles (n, c, ...) and filters (k, c, ...): their products, summed over c."""
+    return np.einsum("ncijpq,kcpq->nkijpq", x, w, optimize=True)
+
+
 def convolve(x: Array, w: Array, padding: Pair, matrices: tuple[Array, Array, Array]) -> Array:
-    """(n, c, h, w) and (k, c, 3, 3) -> (n, k, out_h, out_w)."""
+    """(n, c, h, w) and (k, c, 3, 3) -> (n, k, out_h, out_w): by whichever covers the images with fewer tiles."""
     a, b, g = matrices
-    out_h, out_w = (x.shape[i + 2] + 2 * padding[i] - 2 for i in (0, 1))
-    seen = _between(b.T, _tiles(x, 6, padding, (out_h, out_w)))
-    products = np.einsum("ncijpq,kcpq->nkijpq", seen, _between(g, w), optimize=True)
-    y = _between(a.T, products).transpose(0, 1, 2, 4, 3, 5)
-    n, k, down, _, across, _ = y.shape
-    return y.reshape(n, k, 4 * down, 4 * across)[:, :, :out_h, :out_w]
+    size = (x.shape[2], x.shape[3])
+    out = (size[0] + 2 * padding[0] - 2, size[1] + 2 * padding[1] - 2)
+    if _count(size) < _count(out):
+        return _scatter(x, w, padding, out, matrices)
+    y = _between(a.T, _products(_between(b.T, _tiles(x, 6, padding, out)), _between(g, w)))
+    n, k, down, across = y.shape[:4]
+    return y.transpose(0, 1, 2, 4, 3, 5).reshape(n, k, 4 * down, 4 * across)[:, :, : out[0], : out[1]]
+
+
+def _count(size: Pair) -> int:
+    """Tiles of 4 x 4 that cover an image."""
+    return -(-size[0] // 4) * -(-size[1] // 4)
+
+
+def _scatter(x: Array, w: Array, padding: Pair, out: Pair, matrices: tuple[Array, Array, Array]) -> Array:
+    """The same as the transpose of the convolution with the filters turned round: 4 x 4 inputs add to 6 x 6 outputs."""
+    a, b, g = matrices
+    tiles = _between(a, _tiles(x, 4, (0, 0), (x.shape[2], x.shape[3])))
+    parts = _between(b, _products(tiles, _between(g, w[:, :, ::-1, ::-1])))
+    n, k, down, across = parts.shape[:4]
+    y = np.zeros((n, k, 4 * down + 2, 4 * across + 2))
+    for i in range(6):
+        for j in range(6):
+            y[:, :, i : i + 4 * down : 4, j : j + 4 * across : 4] += parts[..., i, j]
+    return y[:, :, 2 - padding[0] :, 2 - padding[1] :][:, :, : out[0], : out[1]]
 
 
 def filter_gradient(dy: Array, x: Array, padding: Pair, matrices: tuple[Array, Array, Array]) -> Array:
@@ -99,5 +124,5 @@ def input_bound(eps: float, dy: Array, w: Array, padding: Pair) -> Array:
 
 def filter_bound(eps: float, dy: Array, x: Array, padding: Pair) -> Array:
     """|error| of the gradient in w."""
-    tiles = dy.shape[0] * -(-dy.shape[2] // 4) * -(-dy.shape[3] // 4)
+    tiles = dy.shape[0] * _count((dy.shape[2], dy.shape[3]))
     return (tiles + FILTER_ROUNDINGS) * eps * filter_gradient(np.abs(dy), np.abs(x), padding, SIZES)
