@@ -1,30 +1,18 @@
-/* Two-dimensional convolution on channels-last images, by way of GEMM.
+/* Two-dimensional convolution of channels-last images: which algorithm a shape gets, and how the work is cut for threads.
  *
- * Two algorithms. COLUMNS (im2col) writes out, for each output pixel, the inputs its filter sees, and multiplies by the
- * filters: any stride, dilation and groups. ROWS needs no such copy: where a filter's row covers s * c numbers that lie
- * together in memory, one row of output pixels is already a matrix whose rows start stride * c apart, and r products
- * with the r rows of the filter add up to the result.
- *
- * The gradient in x is, for stride 1, a convolution of dy with the filters turned round; otherwise the columns are
- * computed and added back to where they came from. The gradient in w is a product of columns and dy.
- *
- * Work is cut into units, some output rows of one image, whose workspace stays in the second-level cache.
+ * winograd.c for what it applies to; conv_direct.c for everything else; conv_columns.c if it is asked for, or if a filter
+ * that is not finite must meet no more than it does by definition.
  */
 #include "conv.h"
-#include "simd/kernels.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-enum { ROWS, COLUMNS };
 enum {
-    BLOCK = 1 << 16,         /* elements of workspace in a unit */
-    MIN_RUN = 16,            /* s * c from which ROWS pays: shorter products spend their time on loading y */
-    MIN_CHUNK_WORK = 200000, /* multiplications worth a thread's while */
-    MAX_UNIT_WORK = 2000000, /* multiplications after which a unit is cut, so that one image can occupy several threads */
-    MAX_PARTIALS = 16,       /* partial sums of dw */
-    MIN_PARTIAL_PIXELS = 256, /* output pixels for which a partial sum is worth adding up */
-    SLICE = 8192
+    MIN_CHUNK_WORK = 200000,  /* multiplications worth a thread's while */
+    MIN_PARTIAL_PIXELS = 256, /* output pixels for which a partial sum of dw is worth adding up, */
+    MAX_PARTIALS = 16,        /* how many there may be, */
+    MAX_PARTIAL_SIZE = 1 << 18 /* and how large all of them together, unless that leaves fewer than 8 */
 };
 
 typedef struct fs_conv shape;
@@ -33,300 +21,59 @@ static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 
-/* Length of a column: the inputs that one output number sees. */
-static ptrdiff_t depth(const shape *s) { return s->r * s->s * (s->c / s->groups); }
-static int padded(const shape *s) { return s->pad_h > 0 || s->pad_w > 0; }
-
-/* Is the input itself the matrix of columns? */
-static int pointwise(const shape *s) {
-    return s->r == 1 && s->s == 1 && s->stride_h == 1 && s->stride_w == 1 && !padded(s);
-}
-
-/* Few channels: columns are laid [depth][pixels], so that what is copied are long pieces of image rows. */
-static int tap_major(const shape *s) { return s->s * (s->c / s->groups) < MIN_RUN; }
-
-/* The one place that chooses; by shape alone. */
-static int algorithm(const shape *s) {
-    const int dense = s->dilation_h == 1 && s->dilation_w == 1 && s->groups == 1;
-    const int rows = dense && s->s * s->c >= MIN_RUN && !pointwise(s);
-    return rows && fs_conv_algorithm_get() != FS_IM2COL ? ROWS : COLUMNS;
-}
-
-/* ---- filters in the order that a product wants ---- */
-
-/* Where filter element (k, c, r, s) goes: start + group, plus an index times a step for each of the four. */
-typedef struct {
-    ptrdiff_t start, group, k, c, r, s;
-} order;
-
-/* [group][r][s][c][k]: the right operand of the forward product. */
-static order by_column(const shape *s) {
-    const ptrdiff_t kg = s->k / s->groups, cg = s->c / s->groups;
-    return (order){0, depth(s) * kg, 1, kg, s->s * cg * kg, cg * kg};
-}
-
-/* [group][r][s][k][c], r and s backwards: the filters of the convolution that turns dy into dx. */
-static order turned(const shape *s) {
-    const ptrdiff_t kg = s->k / s->groups, cg = s->c / s->groups;
-    return (order){(s->r * s->s - 1) * kg * cg, depth(s) * kg, cg, 1, -s->s * kg * cg, -kg * cg};
-}
-
-/* [group][k][r][s][c]: the right operand of the product that makes columns out of dy. */
-static order by_filter(const shape *s) {
-    const ptrdiff_t kg = s->k / s->groups, cg = s->c / s->groups;
-    return (order){0, depth(s) * kg, depth(s), 1, s->s * cg, cg};
-}
-
-/* Copies between w [k][c][r][s] and another order, in either direction. */
-static void reorder(REAL *packed, REAL *w, const shape *s, order o, int unpack) {
-    const ptrdiff_t kg = s->k / s->groups, cg = s->c / s->groups;
-    for (ptrdiff_t k = 0; k < s->k; k++) {
-        for (ptrdiff_t c = 0; c < cg; c++) {
-            for (ptrdiff_t r = 0; r < s->r; r++) {
-                REAL *p = packed + o.start + k / kg * o.group + k % kg * o.k + c * o.c + r * o.r;
-                for (ptrdiff_t q = 0; q < s->s; q++, w++, p += o.s) {
-                    if (unpack) {
-                        *w = *p;
-                    } else {
-                        *p = *w;
-                    }
-                }
-            }
-        }
-    }
-}
-
-static REAL *pack(const REAL *w, const shape *s, order o) {
-    REAL *packed = fs_alloc((size_t)(s->k * depth(s)) * sizeof(REAL));
-    if (packed) reorder(packed, (REAL *)w, s, o, 0); /* w is only read */
-    return packed;
-}
-
-/* ---- units of work ---- */
+static ptrdiff_t filter_size(const shape *s) { return s->k * s->r * s->s * (s->c / s->groups); }
+static ptrdiff_t outputs(const shape *s) { return s->n * s->out_h * s->out_w * s->k; }
+static void fill_zero(REAL *to, ptrdiff_t n) { memset(to, 0, (size_t)n * sizeof(REAL)); }
+static int by_columns(void) { return fs_conv_algorithm_get() == FS_IM2COL; }
 
 typedef struct {
-    const shape *s;
-    REAL *y;          /* forward: the output. Scatter: dx */
-    const REAL *x;    /* forward and dw: the input. Scatter: dy */
-    const REAL *w, *b; /* filters in the order that the product wants */
-    const REAL *dy;   /* dw */
-    REAL *partials;   /* dw: one for each chunk, of dw [group][r][s][c][k] and then of db [k] */
-    int need_w, need_b, relu;
-    int algorithm;
-    ptrdiff_t rows, blocks, units, per_chunk; /* output rows in a unit, units in an image, in all, in a chunk */
-    ptrdiff_t workspace;                      /* elements */
+    const struct FS(direct) * d;
+    REAL *to; /* sweep: the output. Filters: a partial sum for each chunk, of dw [group][r][s][c][k] and then of db [k] */
+    const REAL *from, *dy, *bias;
+    int relu, need_w, need_b;
+    ptrdiff_t units, per_chunk, size;
     atomic_int status;
 } job;
 
-/* Input elements under one row of output pixels: of the padded image, or of the columns. */
-static ptrdiff_t row_workspace(const shape *s, int algorithm) {
-    return algorithm == ROWS ? s->stride_h * (s->w + 2 * s->pad_w) * s->c : s->out_w * depth(s);
-}
+/* ---- the sweep ---- */
 
-static void plan(job *g, const shape *s, int algorithm) {
-    const ptrdiff_t row = row_workspace(s, algorithm), work = s->out_w * depth(s) * s->k;
-    const ptrdiff_t rows = max(1, min(BLOCK / max(row, 1), MAX_UNIT_WORK / max(work, 1)));
-    g->s = s;
-    g->algorithm = algorithm;
-    g->blocks = ceil_div(s->out_h, rows);
-    g->rows = ceil_div(s->out_h, g->blocks);
-    g->units = s->n * g->blocks;
-    g->per_chunk = max(1, MIN_CHUNK_WORK / max(1, g->rows * work));
-    if (algorithm == ROWS) {
-        g->workspace = padded(s) ? ((g->rows - 1) * s->stride_h + s->r) * (s->w + 2 * s->pad_w) * s->c : 0;
-    } else {
-        g->workspace = pointwise(s) ? 0 : g->rows * row;
-    }
-    atomic_init(&g->status, FS_OK);
-}
-
-static void note(job *g, int status) {
-    if (status != FS_OK) atomic_store(&g->status, status);
-}
-
-static REAL *get_workspace(job *g) {
-    REAL *p = fs_alloc((size_t)g->workspace * sizeof(REAL));
-    if (!p) note(g, FS_ENOMEM);
-    return p;
-}
-
-/* ---- columns ---- */
-
-/* The t of [0, count) for which 0 <= start + t step < size: from *lo up to, not including, *hi. */
-static void inside(ptrdiff_t start, ptrdiff_t step, ptrdiff_t size, ptrdiff_t count, ptrdiff_t *lo, ptrdiff_t *hi) {
-    *lo = start < 0 ? min(count, ceil_div(-start, step)) : 0;
-    *hi = start < size ? max(*lo, min(count, ceil_div(size - start, step))) : *lo;
-}
-
-static void fill_zero(REAL *to, ptrdiff_t n) {
-    if (n > 0) memset(to, 0, (size_t)n * sizeof(REAL));
-}
-
-static void copy(REAL *to, const REAL *from, ptrdiff_t n) {
-    if (n > 0) memcpy(to, from, (size_t)n * sizeof(REAL));
-}
-
-/* Output rows i0..i1, [pixels][r][s][c]: for each pixel its window. */
-static void columns_by_pixel(REAL *to, const REAL *image, const shape *s, ptrdiff_t i0, ptrdiff_t i1) {
-    const ptrdiff_t cg = s->c / s->groups, run = s->s * cg;
-    const int joined = s->dilation_w == 1 && s->groups == 1; /* a filter's row lies in one piece */
-    for (ptrdiff_t i = i0; i < i1; i++) {
-        for (ptrdiff_t j = 0; j < s->out_w; j++) {
-            ptrdiff_t lo, hi;
-            const ptrdiff_t left = j * s->stride_w - s->pad_w;
-            inside(left, s->dilation_w, s->w, s->s, &lo, &hi);
-            for (ptrdiff_t r = 0; r < s->r; r++, to += run) {
-                const ptrdiff_t h = i * s->stride_h - s->pad_h + r * s->dilation_h;
-                if (h < 0 || h >= s->h) {
-                    fill_zero(to, run);
-                    continue;
-                }
-                const REAL *from = image + (h * s->w + left) * s->c;
-                fill_zero(to, lo * cg);
-                if (joined) {
-                    copy(to + lo * cg, from + lo * cg, (hi - lo) * cg);
-                } else {
-                    for (ptrdiff_t q = lo; q < hi; q++) copy(to + q * cg, from + q * s->dilation_w * s->c, cg);
-                }
-                fill_zero(to + hi * cg, (s->s - hi) * cg);
-            }
-        }
-    }
-}
-
-/* Output rows i0..i1, [r][s][c][pixels]: for each element of the window, its value at every pixel. */
-static void columns_by_tap(REAL *to, const REAL *image, const shape *s, ptrdiff_t i0, ptrdiff_t i1) {
-    const ptrdiff_t cg = s->c / s->groups, step = s->stride_w * s->c;
-    for (ptrdiff_t tap = 0; tap < depth(s); tap++) {
-        const ptrdiff_t r = tap / (s->s * cg), q = tap / cg % s->s, c = tap % cg;
-        const ptrdiff_t left = q * s->dilation_w - s->pad_w;
-        ptrdiff_t lo, hi;
-        inside(left, s->stride_w, s->w, s->out_w, &lo, &hi);
-        for (ptrdiff_t i = i0; i < i1; i++, to += s->out_w) {
-            const ptrdiff_t h = i * s->stride_h - s->pad_h + r * s->dilation_h;
-            if (h < 0 || h >= s->h) {
-                fill_zero(to, s->out_w);
-                continue;
-            }
-            const REAL *from = image + (h * s->w + left) * s->c + c;
-            fill_zero(to, lo);
-            if (step == 1) {
-                copy(to + lo, from + lo, hi - lo);
-            } else {
-                for (ptrdiff_t j = lo; j < hi; j++) to[j] = from[j * step];
-            }
-            fill_zero(to + hi, s->out_w - hi);
-        }
-    }
-}
-
-typedef struct {
-    const REAL *at;
-    ptrdiff_t pixel, tap; /* from one output pixel to the next, and from one element of its window to the next */
-} columns;
-
-/* The columns of output rows i0..i1 of one image, for one group of channels: in the workspace, or the image itself. */
-static columns columns_of(const job *g, ptrdiff_t n, ptrdiff_t group, ptrdiff_t i0, ptrdiff_t i1, REAL *workspace) {
-    const shape *s = g->s;
-    const REAL *image = g->x + n * s->h * s->w * s->c + group * (s->c / s->groups);
-    if (pointwise(s)) return (columns){image + i0 * s->w * s->c, s->c, 1};
-    if (tap_major(s)) {
-        columns_by_tap(workspace, image, s, i0, i1);
-        return (columns){workspace, 1, (i1 - i0) * s->out_w};
-    }
-    columns_by_pixel(workspace, image, s, i0, i1);
-    return (columns){workspace, depth(s), 1};
-}
-
-/* ---- forward ---- */
-
-static void forward_columns(job *g, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t i1, REAL *workspace) {
-    const shape *s = g->s;
-    const ptrdiff_t kg = s->k / s->groups, d = depth(s), pixels = (i1 - i0) * s->out_w;
-    REAL *y = g->y + (n * s->out_h + i0) * s->out_w * s->k;
-    for (ptrdiff_t group = 0; group < s->groups; group++) {
-        const columns a = columns_of(g, n, group, i0, i1, workspace);
-        note(g, FS(gemm)(y + group * kg, s->k, a.at, a.pixel, a.tap, g->w + group * d * kg, kg, 1, pixels, kg, d, 0,
-                         g->b ? g->b + group * kg : NULL));
-    }
-}
-
-/* `rows` rows of the image from row `top` (which may lie in the padding), with zeros around. */
-static void pad_rows(REAL *to, const REAL *image, const shape *s, ptrdiff_t top, ptrdiff_t rows) {
-    const ptrdiff_t side = s->pad_w * s->c, line = s->w * s->c;
-    for (ptrdiff_t h = top; h < top + rows; h++, to += line + 2 * side) {
-        if (h < 0 || h >= s->h) {
-            fill_zero(to, line + 2 * side);
-            continue;
-        }
-        fill_zero(to, side);
-        copy(to + side, image + h * line, line);
-        fill_zero(to + side + line, side);
-    }
-}
-
-static void forward_rows(job *g, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t i1, REAL *workspace) {
-    const shape *s = g->s;
-    const ptrdiff_t run = s->s * s->c, line = (s->w + 2 * s->pad_w) * s->c;
-    const REAL *image = g->x + n * s->h * s->w * s->c, *top = image + i0 * s->stride_h * line;
-    if (padded(s)) {
-        pad_rows(workspace, image, s, i0 * s->stride_h - s->pad_h, (i1 - i0 - 1) * s->stride_h + s->r);
-        top = workspace;
-    }
-    for (ptrdiff_t i = i0; i < i1; i++, top += s->stride_h * line) {
-        REAL *y = g->y + (n * s->out_h + i) * s->out_w * s->k;
-        for (ptrdiff_t r = 0; r < s->r; r++) {
-            note(g, FS(gemm)(y, s->k, top + r * line, s->stride_w * s->c, 1, g->w + r * run * s->k, s->k, 1, s->out_w,
-                             s->k, run, r > 0, r > 0 ? NULL : g->b));
-        }
-    }
-}
-
-static void forward_chunk(ptrdiff_t chunk, void *ctx) {
+static void sweep_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
-    REAL *workspace = get_workspace(g);
-    if (!workspace) return;
+    REAL *workspace = fs_alloc((size_t)g->d->workspace * sizeof(REAL));
+    if (!workspace) {
+        atomic_store(&g->status, FS_ENOMEM);
+        return;
+    }
     const ptrdiff_t end = min(g->units, (chunk + 1) * g->per_chunk);
     for (ptrdiff_t unit = chunk * g->per_chunk; unit < end; unit++) {
-        const ptrdiff_t n = unit / g->blocks, i0 = unit % g->blocks * g->rows, i1 = min(i0 + g->rows, g->s->out_h);
-        if (g->algorithm == ROWS) {
-            forward_rows(g, n, i0, i1, workspace);
-        } else {
-            forward_columns(g, n, i0, i1, workspace);
-        }
-        if (g->relu) {
-            REAL *y = g->y + (n * g->s->out_h + i0) * g->s->out_w * g->s->k;
-            FS(simd)->relu_forward(y, y, NULL, (i1 - i0) * g->s->out_w * g->s->k, 0, 0);
-        }
+        FS(direct_unit)(g->d, g->to, g->from, unit, g->bias, g->relu, workspace);
     }
     fs_free(workspace);
 }
 
-/* y = x convolved with filters that are packed already. */
-static int convolve(REAL *y, const REAL *x, const REAL *packed, const REAL *b, const shape *s, int relu) {
-    job g = {.y = y, .x = x, .w = packed, .b = b, .relu = relu};
-    plan(&g, s, algorithm(s));
-    fs_parallel_for(ceil_div(g.units, g.per_chunk), forward_chunk, &g);
+static int sweep(struct FS(direct) * d, REAL *to, const REAL *from, ptrdiff_t n, const REAL *bias, int relu) {
+    job g = {.d = d, .to = to, .from = from, .bias = bias, .relu = relu, .units = n * d->blocks,
+             .per_chunk = max(1, MIN_CHUNK_WORK / max(1, d->unit_work))};
+    atomic_init(&g.status, FS_OK);
+    fs_parallel_for(ceil_div(g.units, g.per_chunk), sweep_chunk, &g);
+    FS(direct_end)(d);
     return atomic_load(&g.status);
 }
 
-static ptrdiff_t outputs(const shape *s) { return s->n * s->out_h * s->out_w * s->k; }
-
 int FS(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const struct fs_conv *s, int relu) {
     if (outputs(s) == 0) return FS_OK;
+    if (by_columns()) return FS(columns_forward)(y, x, w, b, s, relu);
     int status = FS(winograd_applies)(s) ? FS(winograd_convolve)(y, x, w, b, relu, 0, s) : FS_EDOMAIN;
     if (status != FS_EDOMAIN) return status;
-    REAL *packed = pack(w, s, by_column(s));
-    if (!packed) return FS_ENOMEM;
-    status = convolve(y, x, packed, b, s, relu);
-    fs_free(packed);
-    return status;
+    struct FS(direct) d;
+    status = FS(direct_forward)(&d, s, w);
+    return status == FS_OK ? sweep(&d, y, x, s->n, b, relu) : status;
 }
 
 /* ---- the gradient in x ---- */
 
 /* The convolution that makes dx out of dy, for stride 1. */
-static shape transposed(const shape *s) {
+struct fs_conv FS(transposed)(const struct fs_conv *s) {
     shape t = *s;
     t.c = s->k, t.h = s->out_h, t.w = s->out_w;
     t.k = s->c, t.out_h = s->h, t.out_w = s->w;
@@ -335,137 +82,109 @@ static shape transposed(const shape *s) {
     return t;
 }
 
-/* The transposed convolution multiplies its padding by the filters; with an infinite or NaN filter that is not 0. */
-static int all_finite(const REAL *w, ptrdiff_t n) {
+/* The sweep multiplies zeros around dy by the filters; with an infinite or NaN filter that is not 0. */
+int FS(filters_finite)(const REAL *w, const struct fs_conv *s) {
     int bad = 0;
-    for (ptrdiff_t i = 0; i < n; i++) bad |= !(w[i] - w[i] == 0);
+    for (ptrdiff_t i = 0; i < filter_size(s); i++) bad |= !(w[i] - w[i] == 0);
     return !bad;
 }
 
-/* Adds columns [pixels][r][s][c] of output rows i0..i1 to where columns_by_pixel found them. */
-static void scatter(REAL *image, const REAL *from, const shape *s, ptrdiff_t i0, ptrdiff_t i1) {
-    const ptrdiff_t cg = s->c / s->groups;
-    for (ptrdiff_t i = i0; i < i1; i++) {
-        for (ptrdiff_t j = 0; j < s->out_w; j++) {
-            for (ptrdiff_t r = 0; r < s->r; r++) {
-                const ptrdiff_t h = i * s->stride_h - s->pad_h + r * s->dilation_h;
-                for (ptrdiff_t q = 0; q < s->s; q++, from += cg) {
-                    const ptrdiff_t w = j * s->stride_w - s->pad_w + q * s->dilation_w;
-                    if (h < 0 || h >= s->h || w < 0 || w >= s->w) continue;
-                    REAL *to = image + (h * s->w + w) * s->c;
-                    for (ptrdiff_t c = 0; c < cg; c++) to[c] += from[c];
-                }
-            }
-        }
-    }
-}
-
-/* A chunk is one image: what is added to it is added in a fixed order. */
-static void scatter_chunk(ptrdiff_t n, void *ctx) {
-    job *g = ctx;
-    const shape *s = g->s;
-    const ptrdiff_t kg = s->k / s->groups, cg = s->c / s->groups, d = depth(s), size = s->h * s->w * s->c;
-    REAL *image = g->y + n * size, *workspace = get_workspace(g);
-    if (!workspace) return;
-    fill_zero(image, size);
-    for (ptrdiff_t i0 = 0; i0 < s->out_h; i0 += g->rows) {
-        const ptrdiff_t i1 = min(i0 + g->rows, s->out_h);
-        const REAL *dy = g->x + (n * s->out_h + i0) * s->out_w * s->k;
-        for (ptrdiff_t group = 0; group < s->groups; group++) {
-            note(g, FS(gemm)(workspace, d, dy + group * kg, s->k, 1, g->w + group * d * kg, d, 1, (i1 - i0) * s->out_w,
-                             d, kg, 0, NULL));
-            scatter(image + group * cg, workspace, s, i0, i1);
-        }
-    }
-    fs_free(workspace);
-}
-
-static int scatter_columns(REAL *dx, const REAL *dy, const REAL *packed, const shape *s) {
-    job g = {.y = dx, .x = dy, .w = packed};
-    plan(&g, s, COLUMNS);
-    g.workspace = g.rows * s->out_w * depth(s);
-    if (outputs(s) * depth(s) < 2 * MIN_CHUNK_WORK) {
-        for (ptrdiff_t n = 0; n < s->n; n++) scatter_chunk(n, &g);
-    } else {
-        fs_parallel_for(s->n, scatter_chunk, &g);
-    }
-    return atomic_load(&g.status);
-}
-
 static int input_gradient(REAL *dx, const REAL *dy, const REAL *w, const shape *s) {
-    const shape t = transposed(s);
+    const shape t = FS(transposed)(s);
+    if (by_columns()) return FS(columns_input_gradient)(dx, dy, w, s);
     int status = FS(winograd_applies)(&t) ? FS(winograd_convolve)(dx, dy, w, NULL, 0, 1, &t) : FS_EDOMAIN;
     if (status != FS_EDOMAIN) return status;
-    const int as_convolution = s->stride_h == 1 && s->stride_w == 1 && t.pad_h >= 0 && t.pad_w >= 0;
-    const int turn = as_convolution && all_finite(w, s->k * depth(s));
-    REAL *packed = pack(w, s, turn ? turned(s) : by_filter(s));
-    if (!packed) return FS_ENOMEM;
-    status = turn ? convolve(dx, dy, packed, NULL, &t, 0) : scatter_columns(dx, dy, packed, s);
-    fs_free(packed);
-    return status;
+    if (!FS(filters_finite)(w, s)) return FS(columns_input_gradient)(dx, dy, w, s);
+    struct FS(direct) d;
+    status = FS(direct_backward)(&d, s, w);
+    return status == FS_OK ? sweep(&d, dx, dy, s->n, NULL, 0) : status;
 }
 
 /* ---- the gradients in w and b ---- */
 
-static ptrdiff_t partial_size(const shape *s) { return s->k * (depth(s) + 1); }
-
-static void partial_chunk(ptrdiff_t chunk, void *ctx) {
+static void sum_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
-    const shape *s = g->s;
-    const ptrdiff_t kg = s->k / s->groups, d = depth(s);
-    static const REAL one = 1;
-    REAL *dw = g->partials + chunk * partial_size(s), *db = dw + s->k * d, *workspace = get_workspace(g);
-    if (!workspace) return;
+    REAL *sums = g->to + chunk * g->size, *workspace = fs_alloc((size_t)FS(direct_sums_workspace)(g->d) * sizeof(REAL));
+    if (!workspace) {
+        atomic_store(&g->status, FS_ENOMEM);
+        return;
+    }
+    REAL *dw = g->need_w ? sums : NULL, *db = g->need_b ? sums + g->size - g->d->k : NULL;
     const ptrdiff_t first = chunk * g->per_chunk, end = min(g->units, first + g->per_chunk);
     for (ptrdiff_t unit = first; unit < end; unit++) {
-        const ptrdiff_t n = unit / g->blocks, i0 = unit % g->blocks * g->rows, i1 = min(i0 + g->rows, s->out_h);
-        const ptrdiff_t pixels = (i1 - i0) * s->out_w;
-        const REAL *dy = g->dy + (n * s->out_h + i0) * s->out_w * s->k;
-        for (ptrdiff_t group = 0; group < s->groups && g->need_w; group++) {
-            const columns a = columns_of(g, n, group, i0, i1, workspace);
-            note(g, FS(gemm)(dw + group * d * kg, kg, a.at, a.tap, a.pixel, dy + group * kg, s->k, 1, d, kg, pixels,
-                             unit > first, NULL));
-        }
-        /* The sum over pixels is the product with a row of ones, all of them the same one. */
-        if (g->need_b) note(g, FS(gemm)(db, s->k, &one, 0, 0, dy, s->k, 1, 1, s->k, pixels, unit > first, NULL));
+        FS(direct_sums)(g->d, dw, db, g->dy, g->from, unit, unit > first, workspace);
     }
     fs_free(workspace);
 }
 
-/* One slice of the partial sums, added up in their order into the first. */
-static void add_partials(ptrdiff_t slice, void *ctx) {
-    const job *g = ctx;
-    const ptrdiff_t size = partial_size(g->s), i0 = slice * SLICE, i1 = min(i0 + SLICE, size);
-    for (ptrdiff_t chunk = 1; chunk * g->per_chunk < g->units; chunk++) {
-        const REAL *from = g->partials + chunk * size;
-        for (ptrdiff_t i = i0; i < i1; i++) g->partials[i] += from[i];
+/* Adds up one input channel of one group in the order of the parts, and turns it into the order of w. */
+typedef struct {
+    REAL *dw, *sums;
+    ptrdiff_t cg, kg, window, parts, size;
+} finish;
+
+static void finish_channel(ptrdiff_t channel, void *ctx) {
+    const finish *f = ctx;
+    const ptrdiff_t group = channel / f->cg, c = channel % f->cg, depth = f->window * f->cg;
+    for (ptrdiff_t t = 0; t < f->window; t++) {
+        REAL *sum = f->sums + (group * depth + t * f->cg + c) * f->kg;
+        for (ptrdiff_t part = 1; part < f->parts; part++) {
+            const REAL *from = sum + part * f->size;
+            for (ptrdiff_t k = 0; k < f->kg; k++) sum[k] += from[k];
+        }
+        REAL *to = f->dw + group * f->kg * depth + c * f->window + t;
+        for (ptrdiff_t k = 0; k < f->kg; k++) to[k * depth] = sum[k];
+    }
+}
+
+void FS(direct_finish)(REAL *dw, REAL *db, REAL *sums, ptrdiff_t parts, ptrdiff_t size, const struct fs_conv *s) {
+    finish f = {dw, sums, s->c / s->groups, s->k / s->groups, s->r * s->s, parts, size};
+    ptrdiff_t channels = s->c;
+    if (s->groups > 1 && f.cg == 1 && f.kg == 1) { /* depthwise: in the order of one channel with k filters */
+        f.kg = s->k;
+        channels = 1;
+    }
+    if (dw && size * parts < MIN_CHUNK_WORK) {
+        for (ptrdiff_t c = 0; c < channels; c++) finish_channel(c, &f);
+    } else if (dw) {
+        fs_parallel_for(channels, finish_channel, &f);
+    }
+    for (ptrdiff_t k = 0; k < s->k && db; k++) {
+        db[k] = sums[size - s->k + k];
+        for (ptrdiff_t part = 1; part < parts; part++) db[k] += sums[(part + 1) * size - s->k + k];
     }
 }
 
 static int filter_gradient(REAL *dw, REAL *db, const REAL *dy, const REAL *x, const shape *s) {
+    if (by_columns()) return FS(columns_filter_gradient)(dw, db, dy, x, s);
     const int found = dw && FS(winograd_applies)(s) ? FS(winograd_filter_gradient)(dw, db, dy, x, s) : FS_EDOMAIN;
     if (found != FS_EDOMAIN) return found;
-    job g = {.x = x, .dy = dy, .need_w = dw != NULL, .need_b = db != NULL};
-    plan(&g, s, COLUMNS);
-    const ptrdiff_t enough = ceil_div(MIN_PARTIAL_PIXELS, g.rows * s->out_w);
-    g.per_chunk = max(g.per_chunk, max(ceil_div(g.units, MAX_PARTIALS), enough));
-    const ptrdiff_t chunks = ceil_div(g.units, g.per_chunk), size = partial_size(s);
-    g.partials = fs_alloc((size_t)(chunks * size) * sizeof(REAL));
-    if (!g.partials) return FS_ENOMEM;
-    if (!dw || !db) fill_zero(g.partials, chunks * size); /* the half that is not computed is added up all the same */
-    fs_parallel_for(chunks, partial_chunk, &g);
-    if (chunks > 1) fs_parallel_for(ceil_div(size, SLICE), add_partials, &g);
-    if (dw) reorder(g.partials, dw, s, by_column(s), 1);
-    if (db) copy(db, g.partials + s->k * depth(s), s->k);
-    fs_free(g.partials);
-    return atomic_load(&g.status);
+    struct FS(direct) d;
+    const int status = FS(direct_forward)(&d, s, NULL);
+    if (status != FS_OK) return status;
+    job g = {.d = &d, .from = x, .dy = dy, .need_w = dw != NULL, .need_b = db != NULL, .units = s->n * d.blocks,
+             .size = filter_size(s) + s->k};
+    const ptrdiff_t parts = max(min(8, MAX_PARTIALS), min(MAX_PARTIALS, MAX_PARTIAL_SIZE / max(1, g.size)));
+    const ptrdiff_t enough = ceil_div(MIN_PARTIAL_PIXELS, max(1, d.unit_rows * s->out_w));
+    g.per_chunk = max(max(1, MIN_CHUNK_WORK / max(1, d.unit_work)), max(ceil_div(g.units, parts), enough));
+    const ptrdiff_t chunks = ceil_div(g.units, g.per_chunk);
+    atomic_init(&g.status, FS_OK);
+    g.to = fs_alloc((size_t)(chunks * g.size) * sizeof(REAL));
+    if (g.to) {
+        fs_parallel_for(chunks, sum_chunk, &g);
+        if (atomic_load(&g.status) == FS_OK) FS(direct_finish)(dw, db, g.to, chunks, g.size, s);
+    }
+    const int result = g.to ? atomic_load(&g.status) : FS_ENOMEM;
+    fs_free(g.to);
+    FS(direct_end)(&d);
+    return result;
 }
 
 int FS(conv2d_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w,
                         const struct fs_conv *s) {
     if (outputs(s) == 0) {
         if (dx) fill_zero(dx, s->n * s->h * s->w * s->c);
-        if (dw) fill_zero(dw, s->k * depth(s));
+        if (dw) fill_zero(dw, filter_size(s));
         if (db) fill_zero(db, s->k);
         return FS_OK;
     }

@@ -1,9 +1,78 @@
-/* Between conv.c and winograd.c: what the one asks of the other. */
+/* Between conv.c, its algorithms, and conv_pool.c: what the one asks of the other. */
 #ifndef FS_CONV_H
 #define FS_CONV_H
 
 #include "fastscratch.h"
 #include "real.h"
+
+/* ---- conv.c ---- */
+
+/* The convolution that makes dx out of dy, for stride 1. */
+struct fs_conv FS(transposed)(const struct fs_conv *s);
+int FS(filters_finite)(const REAL *w, const struct fs_conv *s);
+/* dw and db (either may be NULL) from `parts` sums of direct_sums, `size` elements each: dw, ..., and db at the end. */
+void FS(direct_finish)(REAL *dw, REAL *db, REAL *sums, ptrdiff_t parts, ptrdiff_t size, const struct fs_conv *s);
+
+/* ---- conv_columns.c: any shape, written out; on all threads ---- */
+
+int FS(columns_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const struct fs_conv *s, int relu);
+int FS(columns_input_gradient)(REAL *dx, const REAL *dy, const REAL *w, const struct fs_conv *s);
+int FS(columns_filter_gradient)(REAL *dw, REAL *db, const REAL *dy, const REAL *x, const struct fs_conv *s);
+
+/* ---- conv_direct.c: any shape, read where it lies; by one thread ---- */
+
+struct fs_tap {
+    ptrdiff_t element, row, col; /* r * S + s of the filter; where it lies, from the source pixel of the output pixel */
+};
+struct fs_phase {
+    ptrdiff_t h, w, rows, cols;      /* its first output pixel, and how many it has */
+    ptrdiff_t first, count, per_row; /* its taps, and how many of them lie in one row */
+    ptrdiff_t *segments;             /* where they lie in the padded image */
+    ptrdiff_t weights;               /* where its filters begin */
+};
+enum { FS_TILE, FS_DOTS, FS_DEPTHWISE };
+struct FS(direct) { /* one sweep, prepared: read by all threads */
+    ptrdiff_t c, h_in, w_in, k, out_h, out_w, groups, cg, kg; /* source and output; cg, kg: channels of each in a group */
+    ptrdiff_t step_h, step_w, jump_h, jump_w; /* from a pixel of a phase to the next: in the source, and in the output */
+    int kind, backward, joined, copied, skips; /* joined: taps of a row are one segment; skips: taps outside may be left out */
+    ptrdiff_t top, left, bottom, right, line, corner; /* the part of the padded source that is read */
+    ptrdiff_t window, used, phases, panels, parts; /* parts: a panel, a group or all of the channels, in a turn */
+    ptrdiff_t rows, unit_rows, blocks, unit_work; /* of a phase; in a unit; units in an image; multiplications in one */
+    ptrdiff_t workspace;                          /* elements that a unit needs */
+    struct fs_phase *phase; /* with taps, at and row_at in the same block */
+    struct fs_tap *taps;
+    ptrdiff_t *at, *row_at;
+    REAL *w; /* the filters, packed */
+};
+
+/* Prepares y = x convolved with w, or, backward, dx from dy; w NULL: for direct_sums alone. */
+int FS(direct_forward)(struct FS(direct) *d, const struct fs_conv *s, const REAL *w);
+int FS(direct_backward)(struct FS(direct) *d, const struct fs_conv *s, const REAL *w);
+void FS(direct_end)(struct FS(direct) *d);
+
+/* Unit `unit` (of blocks in each image): y from x, or dx from dy. bias may be NULL. */
+void FS(direct_unit)(const struct FS(direct) *d, REAL *y, const REAL *x, ptrdiff_t unit, const REAL *bias, int relu,
+                     REAL *workspace);
+/* What unit `unit` gives to dw [group][r][s][c][k / groups] (depthwise: [r][s][k]) and db [k] (either may be NULL), set or added. */
+void FS(direct_sums)(const struct FS(direct) *d, REAL *dw, REAL *db, const REAL *dy, const REAL *x, ptrdiff_t unit,
+                     int accumulate, REAL *workspace);
+ptrdiff_t FS(direct_sums_workspace)(const struct FS(direct) *d);
+
+/* ---- conv_pass.c: whole images, some at a time; by one thread ---- */
+
+struct FS(pass) {
+    struct fs_conv s, forward; /* what is run: the convolution or the transposed one; and the convolution, of one image */
+    const REAL *w;
+    REAL *winograd;
+    struct FS(direct) d;
+    int backward, direct;
+    ptrdiff_t workspace; /* elements */
+};
+
+int FS(pass_begin)(struct FS(pass) * p, const struct fs_conv *s, const REAL *w, int backward);
+int FS(pass_images)(const struct FS(pass) * p, REAL *to, const REAL *from, ptrdiff_t count, const REAL *bias, int relu,
+                    REAL *workspace);
+void FS(pass_end)(struct FS(pass) * p); /* after a failure to begin, too */
 
 /* ---- winograd.c: F(4x4, 3x3), for 3 x 3 filters, stride, dilation and groups 1, padding 0 to 2 ----
  * A status of FS_EDOMAIN says that something was not finite: one infinity spoils a whole tile, so the result is of no use

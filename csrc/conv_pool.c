@@ -1,16 +1,18 @@
-/* Convolution with what follows it, image by image: the pixels before the pool, and their gradient, are made in a workspace
- * that stays in the second-level cache and used up there.
+/* Convolution with what follows it, a few images at a time: the pixels before the pool, and their gradient, are made in a
+ * workspace that stays in the second-level cache and used up there.
  */
-#include "fastscratch.h"
-#include "real.h"
+#include "conv.h"
 #include "simd/kernels.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
 enum {
+    BLOCK = 1 << 16,         /* elements before the pool in a workspace, unless one image has more */
     MIN_CHUNK_WORK = 200000, /* multiplications worth a thread's while */
-    MAX_PARTIALS = 16        /* partial sums of dw */
+    TILES = 64,              /* tiles that Winograd works on at a time */
+    MAX_PARTIALS = 16,       /* partial sums of dw, */
+    MAX_PARTIAL_SIZE = 1 << 18 /* elements of all of them together, unless that leaves fewer than 8 */
 };
 
 typedef struct fs_conv shape;
@@ -25,17 +27,18 @@ static ptrdiff_t filter_size(const shape *s) { return s->k * s->r * s->s * (s->c
 
 typedef struct {
     const shape *s;
-    shape one; /* s for a single image */
     ptrdiff_t window_h, window_w;
     int relu;
+    const REAL *x, *w, *b;
     REAL *y; /* forward */
     uint8_t *code;
-    const REAL *x, *w, *b;
-    REAL *dx, *partials; /* backward; partials: one for each chunk, of dw and then of db */
+    REAL *dx, *sums; /* backward; sums: one block of `size` for each chunk */
     const REAL *dy, *value; /* value: y of the convolution, where there is no pool */
     const uint8_t *taken;
-    int need_w, need_b;
-    ptrdiff_t per_chunk; /* images */
+    int need_w, need_b, winograd;
+    struct FS(pass) pass;   /* y from x, or dx from dy */
+    struct FS(direct) d;    /* dw and db, without Winograd */
+    ptrdiff_t images, per_chunk, workspace, size; /* images in the workspace, and in a chunk */
     atomic_int status;
 } job;
 
@@ -43,14 +46,31 @@ static void note(job *g, int status) {
     if (status != FS_OK) atomic_store(&g->status, status);
 }
 
-static ptrdiff_t plan(job *g, const shape *s) {
+/* Images in a chunk, worth a thread's while, and in the workspace: as many as the cache, or one block of Winograd's, holds. */
+static void plan(job *g, const shape *s, int winograd) {
+    const ptrdiff_t tiles = ceil_div(s->out_h, 4) * ceil_div(s->out_w, 4), work = s->out_h * s->out_w * filter_size(s);
     g->s = s;
-    g->one = *s;
-    g->one.n = 1;
-    const ptrdiff_t work = output_size(s) * filter_size(s) / max(1, s->k);
-    g->per_chunk = max(1, MIN_CHUNK_WORK / max(1, work));
+    g->images = max(1, winograd ? TILES / tiles : BLOCK / max(1, output_size(s)));
+    g->per_chunk = max(max(1, MIN_CHUNK_WORK / max(1, work)), min(g->images, ceil_div(s->n, 8)));
+    g->images = min(g->images, g->per_chunk);
     atomic_init(&g->status, FS_OK);
-    return ceil_div(s->n, g->per_chunk);
+}
+
+/* The same where each chunk has sums of its own, which must be few. */
+static void plan_sums(job *g) {
+    const shape *s = g->s;
+    const ptrdiff_t tiles = ceil_div(s->out_h, 4) * ceil_div(s->out_w, 4);
+    const ptrdiff_t few = max(1, g->winograd ? s->n * tiles / (2 * TILES) : MAX_PARTIAL_SIZE / filter_size(s));
+    const ptrdiff_t parts = min(min(s->n, MAX_PARTIALS), g->winograd ? few : max(8, few));
+    g->per_chunk = max(g->per_chunk, ceil_div(s->n, parts));
+    const ptrdiff_t most = max(1, g->winograd ? TILES / tiles : BLOCK / max(1, output_size(s)));
+    g->images = ceil_div(g->per_chunk, ceil_div(g->per_chunk, most));
+}
+
+static REAL *get_workspace(job *g, ptrdiff_t more) {
+    REAL *z = fs_alloc((size_t)(g->images * output_size(g->s) + more) * sizeof(REAL));
+    if (!z) note(g, FS_ENOMEM);
+    return z;
 }
 
 static ptrdiff_t pooled_size(const job *g) {
@@ -71,15 +91,14 @@ static void pool_image(const job *g, ptrdiff_t n, const REAL *z) {
 
 static void forward_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
-    REAL *z = fs_alloc((size_t)output_size(g->s) * sizeof(REAL));
-    if (!z) {
-        note(g, FS_ENOMEM);
-        return;
-    }
+    REAL *z = get_workspace(g, g->pass.workspace);
+    if (!z) return;
     const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->per_chunk);
-    for (ptrdiff_t n = chunk * g->per_chunk; n < end; n++) {
-        note(g, FS(conv2d_forward)(z, g->x + n * input_size(g->s), g->w, g->b, &g->one, 0));
-        pool_image(g, n, z);
+    for (ptrdiff_t n = chunk * g->per_chunk; n < end; n += g->images) {
+        const ptrdiff_t count = min(g->images, end - n);
+        note(g, FS(pass_images)(&g->pass, z, g->x + n * input_size(g->s), count, g->b, 0,
+                                z + g->images * output_size(g->s)));
+        for (ptrdiff_t i = 0; i < count; i++) pool_image(g, n + i, z + i * output_size(g->s));
     }
     fs_free(z);
 }
@@ -88,7 +107,10 @@ int FS(conv2d_pool_forward)(REAL *y, uint8_t *code, const REAL *x, const REAL *w
                             const struct fs_conv *s, ptrdiff_t window_h, ptrdiff_t window_w, int relu) {
     job g = {.y = y, .code = code, .x = x, .w = w, .b = b, .window_h = window_h, .window_w = window_w, .relu = relu};
     if (window_h * window_w > 255) return FS_EINVAL;
-    fs_parallel_for(plan(&g, s), forward_chunk, &g);
+    plan(&g, s, FS(winograd_applies)(s));
+    note(&g, FS(pass_begin)(&g.pass, s, w, 0));
+    if (atomic_load(&g.status) == FS_OK) fs_parallel_for(ceil_div(s->n, g.per_chunk), forward_chunk, &g);
+    FS(pass_end)(&g.pass);
     return atomic_load(&g.status);
 }
 
@@ -121,46 +143,76 @@ static void gradient_of_image(const job *g, ptrdiff_t n, REAL *z) {
     }
 }
 
-static ptrdiff_t partial_size(const shape *s) { return filter_size(s) + s->k; }
+/* What images n .. n + count add to dw and db. */
+static void add_sums(job *g, ptrdiff_t chunk, ptrdiff_t n, ptrdiff_t count, const REAL *z, int accumulate, REAL *workspace) {
+    REAL *sums = g->sums + chunk * g->size;
+    const REAL *x = g->x + n * input_size(g->s);
+    if (g->winograd) {
+        note(g, FS(winograd_sums)(sums, z, x, 0, count, accumulate, g->s));
+        return;
+    }
+    REAL *dw = g->need_w ? sums : NULL, *db = g->need_b ? sums + g->size - g->s->k : NULL;
+    for (ptrdiff_t unit = 0; unit < count * g->d.blocks; unit++) {
+        FS(direct_sums)(&g->d, dw, db, z, x, unit, accumulate || unit > 0, workspace);
+    }
+}
 
 static void backward_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
-    const shape *s = g->s;
-    const ptrdiff_t size = partial_size(s), weights = filter_size(s);
-    REAL *z = fs_alloc((size_t)(output_size(s) + size) * sizeof(REAL)), *sum = g->partials + chunk * size;
-    if (!z) {
-        note(g, FS_ENOMEM);
-        return;
-    }
-    REAL *part = z + output_size(s);
-    memset(part, 0, (size_t)size * sizeof(REAL));
-    memset(sum, 0, (size_t)size * sizeof(REAL));
-    const ptrdiff_t end = min(s->n, (chunk + 1) * g->per_chunk);
-    for (ptrdiff_t n = chunk * g->per_chunk; n < end; n++) {
-        gradient_of_image(g, n, z);
-        note(g, FS(conv2d_backward)(g->dx ? g->dx + n * input_size(s) : NULL, g->need_w ? part : NULL,
-                                    g->need_b ? part + weights : NULL, z, g->x + n * input_size(s), g->w, &g->one));
-        for (ptrdiff_t i = 0; i < size; i++) sum[i] += part[i];
+    const ptrdiff_t size = output_size(g->s), first = chunk * g->per_chunk, end = min(g->s->n, first + g->per_chunk);
+    REAL *z = get_workspace(g, g->workspace), *rest = z ? z + g->images * size : NULL;
+    if (!z) return;
+    for (ptrdiff_t n = first; n < end; n += g->images) {
+        const ptrdiff_t count = min(g->images, end - n);
+        for (ptrdiff_t i = 0; i < count; i++) gradient_of_image(g, n + i, z + i * size);
+        if (g->dx) note(g, FS(pass_images)(&g->pass, g->dx + n * input_size(g->s), z, count, NULL, 0, rest));
+        if (g->sums) add_sums(g, chunk, n, count, z, n > first, rest);
     }
     fs_free(z);
 }
 
+/* What the chunks need for dw and db, and then these. */
+static void run(job *g, REAL *dw, REAL *db) {
+    const shape *s = g->s;
+    ptrdiff_t chunks = ceil_div(s->n, g->per_chunk);
+    g->workspace = g->dx ? g->pass.workspace : 0;
+    if (dw || db) {
+        if (!g->winograd) note(g, FS(direct_forward)(&g->d, s, NULL));
+        if (atomic_load(&g->status) != FS_OK) return;
+        g->size = g->winograd ? FS(winograd_sums_size)(s) : filter_size(s) + s->k;
+        plan_sums(g);
+        chunks = ceil_div(s->n, g->per_chunk);
+        g->sums = fs_alloc((size_t)(chunks * g->size) * sizeof(REAL));
+        if (!g->sums) note(g, FS_ENOMEM);
+        if (!g->winograd) g->workspace = max(g->workspace, FS(direct_sums_workspace)(&g->d));
+    }
+    if (atomic_load(&g->status) == FS_OK) fs_parallel_for(chunks, backward_chunk, g);
+    if (atomic_load(&g->status) == FS_OK && g->sums) {
+        if (g->winograd) {
+            note(g, FS(winograd_finish)(dw, db, g->sums, chunks, s));
+        } else {
+            FS(direct_finish)(dw, db, g->sums, chunks, g->size, s);
+        }
+    }
+    fs_free(g->sums);
+    g->sums = NULL;
+    if (!g->winograd && (dw || db)) FS(direct_end)(&g->d);
+}
+
 static int backward(job *g, REAL *dw, REAL *db, const shape *s) {
+    if (s->n == 0) return FS(conv2d_backward)(g->dx, dw, db, g->dy, g->x, g->w, s);
     g->need_w = dw != NULL;
     g->need_b = db != NULL;
-    plan(g, s);
-    g->per_chunk = max(g->per_chunk, ceil_div(s->n, MAX_PARTIALS));
-    const ptrdiff_t chunks = ceil_div(s->n, g->per_chunk), size = partial_size(s), weights = filter_size(s);
-    g->partials = fs_alloc((size_t)(max(1, chunks) * size) * sizeof(REAL));
-    if (!g->partials) return FS_ENOMEM;
-    if (chunks == 0) memset(g->partials, 0, (size_t)size * sizeof(REAL));
-    fs_parallel_for(chunks, backward_chunk, g);
-    for (ptrdiff_t chunk = 1; chunk < chunks; chunk++) {
-        for (ptrdiff_t i = 0; i < size; i++) g->partials[i] += g->partials[chunk * size + i];
+    g->winograd = dw && FS(winograd_applies)(s);
+    plan(g, s, FS(winograd_applies)(s));
+    if (g->dx) note(g, FS(pass_begin)(&g->pass, s, g->w, 1));
+    if (atomic_load(&g->status) == FS_OK) run(g, dw, db);
+    if (atomic_load(&g->status) == FS_EDOMAIN) { /* a sum was not finite: once more without Winograd */
+        g->winograd = 0;
+        atomic_store(&g->status, FS_OK);
+        run(g, dw, db);
     }
-    if (dw) memcpy(dw, g->partials, (size_t)weights * sizeof(REAL));
-    if (db) memcpy(db, g->partials + weights, (size_t)s->k * sizeof(REAL));
-    fs_free(g->partials);
+    if (g->dx) FS(pass_end)(&g->pass);
     return atomic_load(&g->status);
 }
 

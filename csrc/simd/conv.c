@@ -64,3 +64,18 @@ void FS_SIMD(conv_unpool)(REAL *z, const REAL *dy, const uint8_t *code, ptrdiff_
         if (i < c) unpool_block(z + i, dy + i, code + i, line, window_h, window_w, c, c - i);
     }
 }
+
+void FS_SIMD(conv_sums)(REAL *sum, const REAL *x, ptrdiff_t step, ptrdiff_t c, ptrdiff_t pixels) {
+    for (ptrdiff_t i = 0; i < c; i += VL) {
+        const ptrdiff_t n = FS_MIN(VL, c - i);
+        vec total[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+        ptrdiff_t p = 0;
+        for (; p + 4 <= pixels; p += 4) {
+            FS_UNROLL
+            for (int j = 0; j < 4; j++) total[j] = v_add(total[j], load_lanes(x + (p + j) * step + i, n));
+        }
+        for (; p < pixels; p++) total[0] = v_add(total[0], load_lanes(x + p * step + i, n));
+        const vec all = v_add(v_add(total[0], total[1]), v_add(total[2], total[3]));
+        store_lanes(sum + i, v_add(load_lanes(sum + i, n), all), n);
+    }
+}

@@ -3,6 +3,7 @@
 #include "norm.h"
 #include "optim.h"
 #include "pool.h"
+#include "segments.h"
 #include "winograd.h"
 
 enum { CHOLESKY_BASE = 32 }; /* the widest triangle of cholesky_rows and cholesky_substitute; whole registers */

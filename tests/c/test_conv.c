@@ -173,6 +173,22 @@ static void conv2d_backward(void) {
     fs_conv_algorithm_set(FS_DIRECT);
 }
 
+/* Channels that see only themselves, or few others. */
+static shape grouped(ptrdiff_t groups, ptrdiff_t cg, ptrdiff_t kg, ptrdiff_t stride, ptrdiff_t pad) {
+    shape s = square(2, groups * cg, 9, groups * kg, 3, stride, pad);
+    s.groups = groups;
+    return s;
+}
+
+static void groups(void) {
+    const shape shapes[] = {grouped(35, 1, 1, 1, 1), grouped(17, 1, 1, 2, 1), grouped(3, 1, 1, 3, 2), grouped(5, 9, 1, 1, 1),
+                            grouped(2, 16, 3, 1, 0), grouped(3, 33, 7, 2, 1), grouped(2, 5, 37, 1, 1)};
+    for (ptrdiff_t i = 0; i < LENGTH(shapes); i++) {
+        forward_case(shapes[i], 1);
+        backward_case(shapes[i], WANT_ALL);
+    }
+}
+
 /* Enough for threads, and for partial sums of the filters' gradient. */
 static void large(void) {
     forward_case(square(5, 8, 14, 17, 3, 1, 1), 1);
@@ -244,10 +260,12 @@ static void pool_case(shape s, ptrdiff_t window_h, ptrdiff_t window_w, int relu)
 }
 
 static void pooled(void) {
+    fs_conv_algorithm_set(FS_DIRECT);
     for (int i = 0; i < 60; i++) pool_case(small_shape(), 1 + check_below(3), 1 + check_below(3), i % 2);
     pool_case(square(3, 1, 28, 32, 3, 1, 0), 2, 2, 1);
     pool_case(square(2, 8, 13, 17, 3, 1, 0), 2, 2, 1);
     pool_case(square(2, 1, 9, 35, 3, 1, 1), 2, 2, 1);
+    fs_conv_algorithm_set(FS_AUTO);
 }
 
 static void relu_backward_case(shape s) {
@@ -268,11 +286,16 @@ static void relu_backward_case(shape s) {
 }
 
 static void relu_backward(void) {
-    for (int i = 0; i < 30; i++) relu_backward_case(small_shape());
+    for (int i = 0; i < 30; i++) {
+        fs_conv_algorithm_set(i % 7 ? FS_DIRECT : FS_IM2COL);
+        relu_backward_case(small_shape());
+    }
+    fs_conv_algorithm_set(FS_AUTO);
 }
 
 const struct test FS(tests_conv)[] = {{"conv2d_forward", conv2d_forward},
                                       {"conv2d_backward", conv2d_backward},
+                                      {"groups", groups},
                                       {"large", large},
                                       {"infinite filter", infinite_filter},
                                       {"pooled", pooled},

@@ -31,7 +31,7 @@ def _winograd(name: str, image: tuple[int, ...], filters: tuple[int, ...], paddi
 
 
 CASES = [
-    # few channels: columns
+    # few channels
     _conv("conv2d", (2, 3, 6, 5), (4, 3, 3, 3), (normal(64, 1, 28, 28), normal(32, 1, 3, 3), normal(32))),
     _conv("conv2d_one_channel", (3, 1, 5, 6), (4, 1, 3, 2)),
     _conv("conv2d_padded", (2, 3, 4, 5), (2, 3, 3, 2), padding=(2, 1)),
@@ -42,7 +42,7 @@ CASES = [
     _conv("conv2d_filter_is_input", (2, 3, 4, 3), (5, 3, 4, 3)),
     _conv("conv2d_same", (1, 2, 4, 5), (3, 2, 2, 4), padding="same"),
     _conv("conv2d_unbatched", (2, 4, 4), (3, 2, 2, 2)),
-    # 16 or more numbers in a filter's row: rows
+    # more of them
     _conv("conv2d_rows", (2, 8, 4, 5), (3, 8, 3, 2), (normal(64, 32, 13, 13), normal(64, 32, 3, 3), normal(64))),
     _conv("conv2d_rows_padded", (1, 7, 3, 3), (5, 7, 3, 3), padding=(1, 2)),
     _conv("conv2d_rows_stride", (2, 9, 5, 6), (3, 9, 2, 2), stride=(2, 2), padding=(0, 1)),
@@ -58,6 +58,8 @@ CASES = [
     _conv("conv2d_1x1_groups", (2, 4, 3, 2), (6, 2, 1, 1), groups=2),
     _conv("conv2d_groups", (2, 4, 5, 4), (6, 2, 3, 3), groups=2, padding=1),
     _conv("conv2d_groups_wide", (1, 16, 3, 4), (4, 8, 2, 2), groups=2, stride=(1, 2)),
+    _conv("conv2d_depthwise_stride", (2, 19, 6, 7), (19, 1, 3, 2), groups=19, padding=1, stride=(2, 1)),
+    _conv("conv2d_few_filters", (2, 11, 5, 6), (3, 11, 3, 3), padding=(1, 0)),
     _conv("conv2d_depthwise", (2, 5, 4, 5), (5, 1, 3, 3), groups=5, padding=1),
     _conv("conv1d", (2, 3, 7), (4, 3, 3), (normal(64, 1, 784), normal(32, 1, 3), normal(32))),
     _conv("conv1d_geometry", (2, 4, 9), (4, 2, 2), stride=2, padding=1, dilation=3, groups=2),
@@ -73,6 +75,8 @@ CASES = [
     _joined("conv2d_relu_max_pool2d_groups", conv2d_relu_max_pool2d, (1, 4, 6, 6), (6, 2, 2, 2), groups=2, stride=2),
     _joined("conv2d_relu_max_pool2d_overlap", conv2d_relu_max_pool2d, (2, 2, 7, 7), (3, 2, 2, 2), pool_kernel=3,
             pool_stride=2),
+    _joined("conv2d_relu_max_pool2d_winograd", conv2d_relu_max_pool2d, (3, 8, 9, 10), (9, 8, 3, 3), padding=1),
+    _joined("conv2d_relu_winograd", conv2d_relu, (2, 9, 6, 7), (8, 9, 3, 3)),
     _joined("conv2d_max_pool2d", conv2d_relu_max_pool2d, (2, 1, 7, 6), (5, 1, 3, 3), relu=False),
     _joined("conv2d_relu_max_pool2d_unbatched", conv2d_relu_max_pool2d, (2, 5, 5), (3, 2, 2, 2)),
     _joined("conv1d_relu_max_pool1d", conv1d_relu_max_pool1d, (3, 1, 20), (7, 1, 3)),
