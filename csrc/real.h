@@ -32,6 +32,8 @@
 #else
 #define FS_PAUSE() ((void)0)
 #endif
+/* Memory that will be written soon. */
+#define FS_PREFETCH(p) __builtin_prefetch((p), 1)
 #define FS_PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define FS_UNROLL FS_PRAGMA(clang loop unroll(full))
@@ -44,6 +46,7 @@
 #define FS_BARRIER() ((void)0)
 #define FS_UNROLL
 #define FS_PAUSE() ((void)0)
+#define FS_PREFETCH(p) ((void)0)
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

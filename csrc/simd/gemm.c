@@ -7,6 +7,8 @@
 
 #include "kernels.h"
 
+enum { ROW_VECS = 8 }; /* sums at a time where there is one row: enough to hide how long an addition takes */
+
 typedef struct {
     const REAL *a;
     ptrdiff_t a_row, a_col;
@@ -38,13 +40,9 @@ FS_INLINE void tile(const int mr, const int nv, const int partial, const tile_ar
     for (int i = 0; i < mr; i++) {
         FS_UNROLL
         for (int j = 0; j < nv; j++) {
-            const int cut = partial && j == nv - 1;
-            if (t->accumulate) {
-                acc[i][j] = load_if(cut, t->c + i * t->ldc + j * VL, last);
-            } else {
-                acc[i][j] = t->bias ? load_if(cut, t->bias + j * VL, last) : v_zero();
-            }
+            acc[i][j] = t->bias ? load_if(partial && j == nv - 1, t->bias + j * VL, last) : v_zero();
         }
+        if (t->accumulate) FS_PREFETCH(t->c + i * t->ldc); /* it may lie far away, and is not needed before the end */
     }
     for (ptrdiff_t p = 0; p < t->k; p++) {
         vec row[2];
@@ -59,6 +57,15 @@ FS_INLINE void tile(const int mr, const int nv, const int partial, const tile_ar
         }
         a += a_col;
         b += ldb;
+    }
+    if (t->accumulate) {
+        FS_UNROLL
+        for (int i = 0; i < mr; i++) {
+            FS_UNROLL
+            for (int j = 0; j < nv; j++) {
+                acc[i][j] = v_add(load_if(partial && j == nv - 1, t->c + i * t->ldc + j * VL, last), acc[i][j]);
+            }
+        }
     }
     FS_UNROLL
     for (int i = 0; i < mr; i++) {
@@ -91,6 +98,72 @@ void FS_SIMD(gemm_tile)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *a, pt
     const tile_args t = {a, a_row, a_col, b, ldb, c, ldc, k, n > VL ? n - VL : n, accumulate, bias};
     const tile_fn *rows = n == 2 * VL ? whole : n > VL ? tail2 : tail1;
     rows[m - 1](&t);
+}
+
+/* Lines that overlap in `to`: what one writes beyond its end, the next makes good. */
+void FS_SIMD(gemm_pack_lines)(REAL *to, const REAL *a, ptrdiff_t step, ptrdiff_t lines, ptrdiff_t width) {
+    for (ptrdiff_t i = 0; i < lines; i++, to += width, a += step) {
+        ptrdiff_t j = 0;
+        for (; j + VL <= width; j += VL) v_store(to + j, v_load(a + j));
+        if (j < width) v_store(to + j, v_load_n(a + j, width - j));
+    }
+}
+
+/* nv registers of the product of a row and a matrix; each row of B is read in one go. */
+FS_INLINE void row_times(const int nv, ptrdiff_t last, REAL *c, ptrdiff_t k, const REAL *a, ptrdiff_t a_step, const REAL *b,
+                         ptrdiff_t ldb, int accumulate, const REAL *bias) {
+    vec acc[ROW_VECS];
+    FS_UNROLL
+    for (int j = 0; j < nv; j++) acc[j] = bias ? load_if(last < VL, bias + j * VL, last) : v_zero();
+    for (ptrdiff_t p = 0; p < k; p++, a += a_step, b += ldb) {
+        const vec x = v_set1(*a);
+        FS_UNROLL
+        for (int j = 0; j < nv; j++) acc[j] = v_fma(x, load_if(last < VL, b + j * VL, last), acc[j]);
+    }
+    FS_UNROLL
+    for (int j = 0; j < nv; j++) {
+        if (accumulate) acc[j] = v_add(load_if(last < VL, c + j * VL, last), acc[j]);
+        store_if(last < VL, c + j * VL, acc[j], last);
+    }
+}
+
+void FS_SIMD(gemm_row)(REAL *c, ptrdiff_t n, ptrdiff_t k, const REAL *a, ptrdiff_t a_step, const REAL *b, ptrdiff_t ldb,
+                       int accumulate, const REAL *bias) {
+    ptrdiff_t j = 0;
+    for (; j + ROW_VECS * VL <= n; j += ROW_VECS * VL) {
+        row_times(ROW_VECS, VL, c + j, k, a, a_step, b + j, ldb, accumulate, bias ? bias + j : NULL);
+    }
+    for (; j + VL <= n; j += VL) row_times(1, VL, c + j, k, a, a_step, b + j, ldb, accumulate, bias ? bias + j : NULL);
+    if (j < n) row_times(1, n - j, c + j, k, a, a_step, b + j, ldb, accumulate, bias ? bias + j : NULL);
+}
+
+/* nv products of the row a with the columns of B, which lie in rows: VL partial sums for each. */
+FS_INLINE void dots(const int nv, REAL *c, ptrdiff_t k, const REAL *a, const REAL *b, ptrdiff_t b_col, int accumulate,
+                    const REAL *bias) {
+    vec acc[ROW_VECS];
+    ptrdiff_t p = 0;
+    FS_UNROLL
+    for (int j = 0; j < nv; j++) acc[j] = v_zero();
+    for (; p + VL <= k; p += VL) {
+        const vec x = v_load(a + p);
+        FS_UNROLL
+        for (int j = 0; j < nv; j++) acc[j] = v_fma(x, v_load(b + j * b_col + p), acc[j]);
+    }
+    if (p < k) {
+        const vec x = v_load_n(a + p, k - p);
+        FS_UNROLL
+        for (int j = 0; j < nv; j++) acc[j] = v_fma(x, v_load_n(b + j * b_col + p, k - p), acc[j]);
+    }
+    for (int j = 0; j < nv; j++) c[j] = (accumulate ? c[j] : bias ? bias[j] : 0) + v_sum(acc[j]);
+}
+
+void FS_SIMD(gemm_dots)(REAL *c, ptrdiff_t n, ptrdiff_t k, const REAL *a, const REAL *b, ptrdiff_t b_col, int accumulate,
+                        const REAL *bias) {
+    ptrdiff_t j = 0;
+    for (; j + ROW_VECS <= n; j += ROW_VECS) {
+        dots(ROW_VECS, c + j, k, a, b + j * b_col, b_col, accumulate, bias ? bias + j : NULL);
+    }
+    for (; j < n; j++) dots(1, c + j, k, a, b + j * b_col, b_col, accumulate, bias ? bias + j : NULL);
 }
 
 /* Rows of B as they lie. */

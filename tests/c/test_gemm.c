@@ -93,6 +93,32 @@ static void gemm_packed(void) {
     gemm_case(9, 5000, 5, ROWS, ROWS, PLAIN, 0);
 }
 
+/* One row or one column, in every layout; wide enough for threads, and for the tails of the kernels that read B only. */
+static void gemm_rows(void) {
+    for (int la = 0; la < LAYOUTS; la++) {
+        for (int lb = 0; lb < LAYOUTS; lb++) {
+            for (int extra = 0; extra < EXTRAS; extra++) {
+                gemm_case(1, 1 + check_below(150), 1 + check_below(70), la, lb, extra, extra);
+                gemm_case(1 + check_below(150), 1, 1 + check_below(70), la, lb, extra, 0);
+                gemm_case(1 + check_below(20), 1, 1 + check_below(20), la, lb, extra, 2);
+            }
+        }
+    }
+    gemm_case(1, 1031, 500, ROWS, COLUMNS, BIAS, 0);
+    gemm_case(1, 1031, 500, ROWS, ROWS, ACCUMULATE, 1);
+    gemm_case(1031, 1, 500, ROWS, ROWS, PLAIN, 0);
+    gemm_case(1031, 1, 500, COLUMNS, ROWS, PLAIN, 0);
+}
+
+/* Every way to pack, deeper than a block: panels for all, panels for each chunk, strips of A in rows and in columns. */
+static void gemm_deep(void) {
+    gemm_case(31, 100, 900, ROWS, COLUMNS, BIAS, 0);
+    gemm_case(300, 100, 450, ROWS, COLUMNS, ACCUMULATE, 1);
+    gemm_case(70, 300, 512, ROWS, COLUMNS, PLAIN, 0);
+    gemm_case(256, 600, 400, COLUMNS, SPREAD, BIAS, 0);
+    gemm_case(60, 256, 1024, ROWS, ROWS, PLAIN, 0);
+}
+
 static void infinities(void) {
     CASE("inf and NaN");
     REAL *a = input("a", 2 * 3), *b = input("b", 3 * 37), *c = output("c", 2 * 37);
@@ -183,7 +209,52 @@ static void gemm_pack(void) {
     }
 }
 
+static void gemm_pack_lines(void) {
+    const ptrdiff_t mr = FS(simd)->gemm_mr;
+    for (ptrdiff_t width = 1; width <= mr; width++) {
+        for (ptrdiff_t lines = 1; lines < 6; lines += 2) {
+            CASE("width=%td lines=%td", width, lines);
+            const ptrdiff_t step = width + lines % 4;
+            const REAL *a = input("a", (lines - 1) * step + width);
+            REAL *to = output("to", lines * width + 16); /* as many as a register of any instruction set holds */
+            CALL(FS(simd)->gemm_pack_lines(to, a, step, lines, width));
+            for (ptrdiff_t at = 0; at < lines * width; at++) {
+                expect_equal("to", at, to[at], a[at / width * step + at % width]);
+            }
+        }
+    }
+}
+
+/* The kernels of one row, every tail of n and k. */
+static void gemm_row(void) {
+    const ptrdiff_t sizes[] = {1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 64, 129, 150}, depths[] = {1, 2, 7, 8, 16, 19, 40};
+    for (ptrdiff_t s = 0; s < LENGTH(sizes); s++) {
+        for (ptrdiff_t d = 0; d < LENGTH(depths); d++) {
+            const ptrdiff_t n = sizes[s], k = depths[d];
+            const enum extra extra = (enum extra)((s + d) % EXTRAS);
+            for (int turned = 0; turned < 2; turned++) {
+                CASE("n=%td k=%td turned=%d extra=%d", n, k, turned, (int)extra);
+                const matrix a = make("a", turned || d % 2 ? ROWS : SPREAD, 1, k, 0);
+                const matrix b = make("b", turned ? COLUMNS : ROWS, k, n, d % 3);
+                REAL *c = extra == ACCUMULATE ? inout("c", n) : output("c", n), *old = output("old", n);
+                const REAL *bias = extra == BIAS ? input("bias", n) : NULL;
+                memcpy(old, c, (size_t)n * sizeof(REAL));
+                if (turned) {
+                    CALL(FS(simd)->gemm_dots(c, n, k, a.at, b.at, b.col, extra == ACCUMULATE, bias));
+                } else {
+                    CALL(FS(simd)->gemm_row(c, n, k, a.at, a.col, b.at, b.row, extra == ACCUMULATE, bias));
+                }
+                expect_product(c, n, a, b, 1, n, k, extra == ACCUMULATE ? old : NULL, bias);
+            }
+        }
+    }
+}
+
 const struct test FS(tests_gemm)[] = {{"gemm", gemm},
+                                      {"gemm rows", gemm_rows},
+                                      {"gemm deep", gemm_deep},
+                                      {"gemm_pack_lines", gemm_pack_lines},
+                                      {"gemm_row", gemm_row},
                                       {"gemm large", gemm_large},
                                       {"gemm packed", gemm_packed},
                                       {"infinities", infinities},
