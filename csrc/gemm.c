@@ -12,8 +12,8 @@
 #include <string.h>
 
 enum {
-    KC = 1536 / (int)sizeof(REAL), /* depth of a block: a panel of it, and a strip of A, live in the first two caches */
-    NC = 2048 / (int)sizeof(REAL), /* columns of a block, packed or not, that stay in the second */
+    KC = 2048 / (int)sizeof(REAL), /* depth of a block: C is read and written again for each */
+    NC = 512,                      /* columns of a block, packed or not, that stay in the second cache */
     MAX_MR = 14,
     MAX_NR = 128 / (int)sizeof(REAL),
     SLACK = 64 / (int)sizeof(REAL), /* what gemm_pack_lines may write beyond its end */

@@ -181,6 +181,10 @@ static void pack_columns(REAL *to, const REAL *b, ptrdiff_t b_col, ptrdiff_t k, 
     for (ptrdiff_t p = 0; p < k; p += VL) {
         const ptrdiff_t depth = FS_MIN(VL, k - p);
         for (ptrdiff_t j = 0; j < 2 * VL; j += VL) {
+            if (j >= width) { /* nothing but zeros */
+                for (ptrdiff_t i = 0; i < depth; i++) v_store(to + (p + i) * 2 * VL + j, v_zero());
+                continue;
+            }
             vec r[VL];
             for (ptrdiff_t i = 0; i < VL; i++) {
                 r[i] = j + i < width ? v_load_n(b + p + (j + i) * b_col, depth) : v_zero();
