@@ -16,7 +16,7 @@
 #include <omp.h>
 #endif
 
-enum { MAX_NAMES = 64, MAX_THREADS = 3, STARVED_RUNS = 3 };
+enum { MAX_NAMES = 64, MAX_THREADS = 3, ALLOWED_THREADS = 8, STARVED_RUNS = 3 };
 
 /* Ground, without types. */
 extern const struct test tests_harness[], tests_dispatch[], tests_threads[], tests_alloc[];
@@ -192,7 +192,7 @@ int main(int argc, char **argv) {
     fs_threads_init();
     check_catch_signals();
 #ifdef _OPENMP
-    omp_set_num_threads(MAX_THREADS); /* allows as many, whatever the number of processors */
+    omp_set_num_threads(ALLOWED_THREADS); /* allows as many, whatever the number of processors */
 #endif
     for (int g = 0; g < GROUND; g++) {
         if (wanted(ground[g].name)) report(ground[g].name, run_ground, g);

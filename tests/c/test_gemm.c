@@ -119,6 +119,28 @@ static void gemm_deep(void) {
     gemm_case(60, 256, 1024, ROWS, ROWS, PLAIN, 0);
 }
 
+static void same_bits_case(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, enum layout la, enum layout lb) {
+    const int before = fs_get_num_threads(), teams[] = {1, 2, 3, 4, 8};
+    CASE("m=%td n=%td k=%td layouts=%d,%d, with 1 to 8 threads", m, n, k, (int)la, (int)lb);
+    const matrix a = make("a", la, m, k, 0), b = make("b", lb, k, n, 0);
+    REAL *first = output("first", m * n), *c = output("c", m * n);
+    for (ptrdiff_t t = 0; t < LENGTH(teams); t++) {
+        fs_set_num_threads(teams[t]);
+        const int status = FS(gemm)(t ? c : first, n, a.at, a.row, a.col, b.at, b.row, b.col, m, n, k, 0, NULL);
+        fs_set_num_threads(before);
+        RUN(status);
+        if (t && memcmp(c, first, (size_t)(m * n) * sizeof(REAL)) != 0) FAIL("other bits with %d threads", teams[t]);
+    }
+}
+
+static void same_bits(void) {
+    same_bits_case(130, 256, 300, ROWS, ROWS);
+    same_bits_case(64, 300, 200, ROWS, COLUMNS);
+    same_bits_case(270, 130, 200, ROWS, COLUMNS);
+    same_bits_case(200, 300, 100, COLUMNS, ROWS);
+    same_bits_case(1, 1031, 500, ROWS, COLUMNS);
+}
+
 static void infinities(void) {
     CASE("inf and NaN");
     REAL *a = input("a", 2 * 3), *b = input("b", 3 * 37), *c = output("c", 2 * 37);
@@ -253,6 +275,7 @@ static void gemm_row(void) {
 const struct test FS(tests_gemm)[] = {{"gemm", gemm},
                                       {"gemm rows", gemm_rows},
                                       {"gemm deep", gemm_deep},
+                                      {"same bits", same_bits},
                                       {"gemm_pack_lines", gemm_pack_lines},
                                       {"gemm_row", gemm_row},
                                       {"gemm large", gemm_large},
