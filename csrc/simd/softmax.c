@@ -58,11 +58,69 @@ static void logsumexp_back_line(REAL *dx, const REAL *dy, const REAL *x, const R
     }
 }
 
+/* The same for SIDE bundles of lines at once: where elements of a line lie far apart, each step opens another page of
+ * memory, so as much as possible of it is read. */
+enum { SIDE = 4 };
+
+static void softmax_bundles(REAL *y, const REAL *x, ptrdiff_t n, ptrdiff_t inner) {
+    vec m[SIDE], sum[SIDE];
+    for (int s = 0; s < SIDE; s++) {
+        m[s] = v_neg(v_infinity());
+        sum[s] = v_zero();
+    }
+    for (ptrdiff_t k = 0; k < n; k++) {
+        for (int s = 0; s < SIDE; s++) m[s] = v_max(m[s], v_load(x + k * inner + s * VL));
+    }
+    for (ptrdiff_t k = 0; k < n; k++) {
+        for (int s = 0; s < SIDE; s++) {
+            const vec e = v_exp(v_sub(v_load(x + k * inner + s * VL), m[s]));
+            v_store(y + k * inner + s * VL, e);
+            sum[s] = v_add(sum[s], e);
+        }
+    }
+    for (int s = 0; s < SIDE; s++) sum[s] = v_div(v_set1(1), sum[s]);
+    for (ptrdiff_t k = 0; k < n; k++) {
+        for (int s = 0; s < SIDE; s++) {
+            REAL *to = y + k * inner + s * VL;
+            v_store(to, v_mul(v_load(to), sum[s]));
+        }
+    }
+}
+
+static void softmax_back_bundles(REAL *dx, const REAL *dy, const REAL *y, ptrdiff_t n, ptrdiff_t inner) {
+    vec sum[SIDE];
+    for (int s = 0; s < SIDE; s++) sum[s] = v_zero();
+    for (ptrdiff_t k = 0; k < n; k++) {
+        for (int s = 0; s < SIDE; s++) {
+            sum[s] = v_fma(v_load(dy + k * inner + s * VL), v_load(y + k * inner + s * VL), sum[s]);
+        }
+    }
+    for (ptrdiff_t k = 0; k < n; k++) {
+        for (int s = 0; s < SIDE; s++) {
+            const ptrdiff_t at = k * inner + s * VL;
+            v_store(dx + at, v_mul(v_load(y + at), v_sub(v_load(dy + at), sum[s])));
+        }
+    }
+}
+
 void FS_SIMD(softmax_forward)(REAL *y, const REAL *x, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines) {
+    ptrdiff_t done = 0;
+    for (; inner > 1 && done + SIDE * VL <= lines; done += SIDE * VL) softmax_bundles(y + done, x + done, n, inner);
+    y += done;
+    x += done;
+    lines -= done;
     EACH_LINE(w) softmax_line(y + w.at, x + w.at, w);
 }
 
 void FS_SIMD(softmax_backward)(REAL *dx, const REAL *dy, const REAL *y, ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lines) {
+    ptrdiff_t done = 0;
+    for (; inner > 1 && done + SIDE * VL <= lines; done += SIDE * VL) {
+        softmax_back_bundles(dx + done, dy + done, y + done, n, inner);
+    }
+    dx += done;
+    dy += done;
+    y += done;
+    lines -= done;
     EACH_LINE(w) softmax_back_line(dx + w.at, dy + w.at, y + w.at, w);
 }
 

@@ -113,6 +113,8 @@ def _cross_entropy_gradient(dy, needs, x, lse, target, w, ignore_index, smoothin
     labels = _flat_labels(target)
     share = dy.reshape(-1) if divisor is None else np.asarray(dy / divisor if divisor else dy * math.nan, x.dtype)
     dx = backend.cross_entropy_backward(share, _rows(x), lse, labels, w, ignore_index, smoothing)
+    if x.ndim == 2:
+        return (dx,)
     axis = 1 if x.ndim > 1 else 0
     return (np.moveaxis(dx.reshape(np.moveaxis(x, axis, -1).shape), -1, axis),)
 

@@ -99,21 +99,27 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """
     x = floating(need_tensor(input, "logsumexp"))
     axes = axes_of(dim, x.ndim, "logsumexp")
-    kept = [i for i in range(x.ndim) if i not in axes]
-    order = (*kept, *axes)
-    size = math.prod(x.shape[i] for i in axes)
-    lines = x.array.transpose(order).reshape(*[x.shape[i] for i in kept], size)
-    y = backend.logsumexp_forward(lines, len(kept))
+    if len(axes) == 1:
+        axis, order, lines = axes[0], None, x.array
+    else:  # brought to the end, as one
+        kept = [i for i in range(x.ndim) if i not in axes]
+        axis, order = len(kept), (*kept, *axes)
+        size = math.prod(x.shape[i] for i in axes)
+        lines = x.array.transpose(order).reshape(*[x.shape[i] for i in kept], size)
+    y = backend.logsumexp_forward(lines, axis)
     if keepdim:
         y = y.reshape([1 if i in axes else s for i, s in enumerate(x.shape)])
-    return record(y, (x,), _logsumexp_gradient, x, OUTPUT, order, len(kept))
+    return record(y, (x,), _logsumexp_gradient, x, OUTPUT, axis, order)
 
 
-def _logsumexp_gradient(dy, needs, x, y, order, kept):
+def _logsumexp_gradient(dy, needs, x, y, axis, order):
+    if order is None:
+        shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+        return (backend.logsumexp_backward(dy.reshape(shape), x, y.reshape(shape), axis),)
     moved = x.transpose(order)
-    shape = moved.shape[:kept]
-    lines = moved.reshape(*shape, math.prod(moved.shape[kept:]))
-    dx = backend.logsumexp_backward(dy.reshape(shape), lines, y.reshape(shape), kept)
+    shape = moved.shape[:axis]
+    lines = moved.reshape(*shape, math.prod(moved.shape[axis:]))
+    dx = backend.logsumexp_backward(dy.reshape(shape), lines, y.reshape(shape), axis)
     inverse = sorted(range(len(order)), key=order.__getitem__)
     return (dx.reshape(moved.shape).transpose(inverse),)
 
