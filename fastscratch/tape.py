@@ -54,6 +54,7 @@ class _GradMode(threading.local):
 
 
 mode = _GradMode()
+_ndarray = np.ndarray
 _clock = itertools.count(1)
 
 
@@ -94,10 +95,6 @@ class Node:
         """The operation's name, for messages: PyTorch's grad_fn names, near enough."""
         return getattr(self.gradient, "__name__", "a leaf").strip("_").removesuffix("_gradient")
 
-    def free(self) -> None:
-        """Let go of everything saved."""
-        self.saved = None
-
 
 def with_output(saved: tuple[Any, ...], out: Tracked) -> tuple[Any, ...]:
     """What to save, with OUTPUT replaced by what it stands for."""
@@ -110,33 +107,31 @@ def with_output(saved: tuple[Any, ...], out: Tracked) -> tuple[Any, ...]:
 class _Pending:
     """Gradients on their way: the first arrival is kept as it is, only a sum made here is added to in place."""
 
-    def __init__(self) -> None:
-        self._arrays: dict[Node, Array] = {}
-        self._ours: set[Node] = set()
-        self._heap: list[tuple[int, Node]] = []
+    __slots__ = ("arrays", "heap", "ours")
 
-    def __bool__(self) -> bool:
-        return bool(self._heap)
+    def __init__(self) -> None:
+        self.arrays: dict[Node, Array] = {}
+        self.heap: list[tuple[int, Node]] = []
+        self.ours: set[Node] = set()
 
     def add(self, node: Node, gradient: Array) -> None:
         """Add to what has arrived for this node."""
-        if type(gradient) is not np.ndarray:
+        if type(gradient) is not _ndarray:
             gradient = np.asarray(gradient)  # arithmetic on arrays without axes gives NumPy scalars
-        held = self._arrays.get(node)
-        if held is None:
-            self._arrays[node] = gradient
-            heapq.heappush(self._heap, (-node.number, node))
-        elif node in self._ours:
-            np.add(held, gradient, out=held)
+        arrays = self.arrays
+        if node not in arrays:
+            arrays[node] = gradient
+            heapq.heappush(self.heap, (-node.number, node))
+        elif node in self.ours:
+            np.add(arrays[node], gradient, out=arrays[node])
         else:
-            self._arrays[node] = np.asarray(held + gradient)
-            self._ours.add(node)
+            arrays[node] = np.asarray(arrays[node] + gradient)
+            self.ours.add(node)
 
     def pop(self) -> tuple[Node, Array]:
         """The youngest node that something has arrived for: nothing more can arrive for it."""
-        node = heapq.heappop(self._heap)[1]
-        self._ours.discard(node)
-        return node, self._arrays.pop(node)
+        node = heapq.heappop(self.heap)[1]
+        return node, self.arrays.pop(node)
 
 
 class _Given:
@@ -152,15 +147,16 @@ class _Given:
 
     def own(self, gradient: Array) -> Array:
         """The gradient, or a copy if somebody holds its memory or nobody may write to it."""
-        if id(_owner(gradient)) in self._owners or not gradient.flags.writeable:
-            gradient = gradient.copy(order="K")
-        self.mark(gradient)
+        owner = _owner(gradient)
+        if id(owner) in self._owners or not gradient.flags.writeable:
+            gradient = owner = gradient.copy(order="K")
+        self._owners[id(owner)] = owner
         return gradient
 
 
 def _owner(array: Array) -> Array:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    while isinstance(base := array.base, _ndarray):
+        array = base
     return array
 
 
@@ -178,7 +174,7 @@ def run(roots: Sequence[tuple[Node, Array]], *, retain_graph: bool, wanted: Sequ
         pending.add(node, gradient)
         given.mark(gradient)
     with np.errstate(all="ignore"):  # NaN and infinities are results like any other
-        while pending:
+        while pending.heap:
             node, dy = pending.pop()
             if node.hooks:
                 dy = _call_hooks(node.hooks, dy)
@@ -188,19 +184,19 @@ def run(roots: Sequence[tuple[Node, Array]], *, retain_graph: bool, wanted: Sequ
             if node.retained is not None and wanted is None:
                 _retain(node, dy, given)
             if node.gradient is not None:
-                _step(node, dy, pending, retain_graph)
+                step(node, node.gradient, dy, pending, retain_graph)
     return [] if wanted is None else [captured.get(node) for node in wanted]
 
 
-def _step(node: Node, dy: Array, pending: _Pending, retain_graph: bool) -> None:
+def step(node: Node, gradient: Gradient, dy: Array, pending: _Pending, retain_graph: bool) -> None:
     """From one node to its parents."""
-    saved, parents = node.unpack(), node.parents
-    gradients = node.gradient(dy, [p is not None for p in parents], *saved)  # type: ignore[misc]
+    parents = node.parents
+    gradients = gradient(dy, [p is not None for p in parents], *node.unpack())
     if not retain_graph:
-        node.free()
-    for parent, gradient in zip(parents, gradients, strict=True):
-        if parent is not None and gradient is not None:
-            pending.add(parent, gradient)
+        node.saved = None
+    for parent, array in zip(parents, gradients, strict=True):
+        if parent is not None and array is not None:
+            pending.add(parent, array)
 
 
 def _call_hooks(hooks: dict[int, Callable[..., Any]], gradient: Array) -> Array:
@@ -213,7 +209,7 @@ def _call_hooks(hooks: dict[int, Callable[..., Any]], gradient: Array) -> Array:
 def _retain(node: Node, dy: Array, given: _Given) -> None:
     tensor = node.retained()
     if tensor is not None:
-        tensor._accumulate(dy if tensor.grad is not None else given.own(dy))
+        tensor._accumulate(given.own(dy) if tensor.grad is None else dy)
 
 
 class set_grad_enabled:

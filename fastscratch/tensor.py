@@ -5,6 +5,7 @@ methods (see :func:`method`), so that imports run downwards only.
 """
 
 import functools
+import heapq
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -444,8 +445,9 @@ def record_view(array: Array, base: Tensor, gradient: Gradient, *saved: Any) -> 
 
 
 def _compiled() -> Any:
-    """wrap, record and record_view as the extension has them: the same without the interpreter."""
-    return backend.tape_functions(Tensor, Node, tape._Output, tape.OUTPUT, tape.mode, tape._clock, history, np.asarray)
+    """wrap, record, record_view and the tape's step as the extension has them: the same without the interpreter."""
+    classes = Tensor, Node, tape._Output, tape.OUTPUT
+    return backend.tape_functions(*classes, tape.mode, tape._clock, history, np.asarray, heapq.heappush)
 
 
 def cast(x: Tensor, dtype: dtypes.DType) -> Tensor:
@@ -559,7 +561,7 @@ def _move_retained(x: Tensor, node: Node | None) -> None:
         node.retained, x._node.retained = x._node.retained, None
 
 
-wrap, record, record_view = _compiled() or (wrap, record, record_view)
+wrap, record, record_view, tape.step = _compiled() or (wrap, record, record_view, tape.step)
 
 
 def seed_gradient(tensor: Tensor, gradient: Any) -> Array:
@@ -571,7 +573,7 @@ def seed_gradient(tensor: Tensor, gradient: Any) -> Array:
             raise RuntimeError(
                 f"backward() without a gradient needs a tensor with one element, this one has shape {tensor.shape}"
             )
-        return np.ones(tensor.shape, tensor.dtype)
+        return np.full(tensor.array.shape, 1, tensor.array.dtype)
     array = as_array(gradient)
     if array.shape != tensor.shape:
         raise RuntimeError(f"the gradient has shape {array.shape}, the tensor {tensor.shape}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, dtypes
 from ..tensor import Tensor, record
 from .activation import exp, softplus
 from .arithmetic import sub
@@ -184,7 +184,7 @@ def _scores(input: Any, operation: str) -> Tensor:
 def _rows(x: Any) -> Any:
     """Scores with the classes on the last of two axes."""
     if x.ndim <= 2:
-        return np.atleast_2d(x)
+        return x if x.ndim == 2 else x[None]
     return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
 
 
@@ -200,7 +200,7 @@ def _labels(x: Tensor, target: Tensor, operation: str) -> Any:
 
 
 def _flat_labels(target: Any) -> Any:
-    return target.reshape(-1).astype(np.int64, copy=False)
+    return target if target.ndim == 1 and target.dtype == dtypes.int64 else target.reshape(-1).astype(dtypes.int64)
 
 
 def _check_weight(weight: Tensor | None, x: Tensor, operation: str) -> None:

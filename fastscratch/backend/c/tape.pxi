@@ -1,4 +1,4 @@
-# What operations leave on the tape, without the interpreter: wrap, record and record_view of fastscratch/tensor.py.
+# The tape without the interpreter: wrap, record and record_view of fastscratch/tensor.py, step of fastscratch/tape.py.
 #
 # The Python functions of those names say what is meant and serve where there is no extension. Tensor and Node stay Python
 # classes; their __slots__ are read and written here where they lie in the objects.
@@ -31,25 +31,26 @@ cdef extern from *:
     PyObject *Py_None_ "Py_None"
     object PyType_GenericAlloc(type kind, Py_ssize_t items)
 
-cdef type tensor_type, node_type, output_type
-cdef object output_mark, grad_mode, clock, history, as_array
+cdef type tensor_type, node_type, output_type, tracked_type
+cdef object output_mark, grad_mode, clock, history, as_array, heappush
 cdef Py_ssize_t ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE
 cdef Py_ssize_t GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
 
 
-def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert):
-    """wrap, record and record_view for these classes; None where their slots cannot be reached."""
-    global tensor_type, node_type, output_type, output_mark, grad_mode, clock, history, as_array
+def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert, push):
+    """wrap, record, record_view and step for these classes; None where their slots cannot be reached."""
+    global tensor_type, node_type, output_type, tracked_type, output_mark, grad_mode, clock, history, as_array, heappush
     global ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE, GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
     tensor_type, node_type, output_type, output_mark = tensor, node, output, mark
-    grad_mode, clock, history, as_array = mode, ticks, renew, convert
+    tracked_type = output.__base__
+    grad_mode, clock, history, as_array, heappush = mode, ticks, renew, convert, push
     names = ("array", "grad", "_node", "_changed", "_base", "_base_node")
     places = [fs_slot_place(getattr(tensor, name)) for name in names]
     ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE = places
     names = ("gradient", "hooks", "number", "parents", "retained", "saved")
     places += [fs_slot_place(getattr(node, name)) for name in names]
     GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED = places[6:]
-    return None if min(places) < 0 else (_wrap, _record, _record_view)
+    return None if min(places) < 0 else (_wrap, _record, _record_view, _step)
 
 
 cdef inline object fresh_tensor(object array, object changed, object base):
@@ -144,3 +145,42 @@ def _record_view(array, base, gradient, *saved):
     put_on_tape(out, (base,), gradient, saved)
     fs_fill(out, BASE_NODE, <object>fs_slot(root, NODE))
     return out
+
+
+cdef list unpack(object node):
+    """What was saved, tensors as arrays; node.unpack() where something is amiss, for its message."""
+    cdef PyObject *saved = fs_slot(node, SAVED)
+    cdef object number = <object>fs_slot(node, NUMBER), value, changed
+    cdef list values = []
+    if saved == Py_None_:
+        return node.unpack()
+    for value in <object>saved:
+        if PyObject_TypeCheck(value, <PyTypeObject *>tracked_type):
+            changed = <object>fs_slot(value, CHANGED)
+            if (<list>changed)[0] > number:
+                return node.unpack()
+            value = <object>fs_slot(value, ARRAY)
+        values.append(value)
+    return values
+
+
+def _step(node, gradient, dy, pending, bint retain_graph):
+    """From one node to its parents."""
+    cdef dict arrays = pending.arrays
+    cdef list parents = list(node.parents), heap = pending.heap
+    cdef object parent, array, gradients
+    cdef Py_ssize_t i
+    gradients = gradient(dy, [parent is not None for parent in parents], *unpack(node))
+    if not retain_graph:
+        node.saved = None
+    if len(gradients) != len(parents):
+        raise ValueError(f"{node.name()} has {len(parents)} parents, its gradient gave {len(gradients)} arrays")
+    for i in range(len(parents)):
+        parent, array = parents[i], gradients[i]
+        if parent is None or array is None:
+            continue
+        if type(array) is cnp.ndarray and parent not in arrays:
+            arrays[parent] = array
+            heappush(heap, (-<object>fs_slot(parent, NUMBER), parent))
+        else:
+            pending.add(parent, array)
