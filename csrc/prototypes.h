@@ -10,6 +10,19 @@
 #include "activations.def"
 #undef FS_ACTIVATION
 
+/* ---- arithmetic.c ---- */
+
+/* For each name of binaries.def: y[i] = a[i a_step] op b[i b_step], i < n, rounded once. With step 1 an operand has n elements,
+ * with step 0 it is one number for all. y may be a or b where those have step 1. */
+#define FS_BINARY(name) \
+    int FN(name)(T *y, const T *a, ptrdiff_t a_step, const T *b, ptrdiff_t b_step, ptrdiff_t n);
+#include "binaries.def"
+#undef FS_BINARY
+
+/* *y = the sum of x[0..n): blocks of registers, the blocks' sums in double; n = 0 gives 0. |error| <= 26 eps sum |x|, in double
+ * an eps more for every 64 elements. */
+int FN(sum_all)(T *y, const T *x, ptrdiff_t n);
+
 /* ---- gemm.c ---- */
 
 /* C[m,n] = (accumulate ? C : 0) + A[m,k] B[k,n] + bias[n].

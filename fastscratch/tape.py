@@ -92,8 +92,9 @@ class Node:
         return values
 
     def name(self) -> str:
-        """The operation's name, for messages: PyTorch's grad_fn names, near enough."""
-        return getattr(self.gradient, "__name__", "a leaf").strip("_").removesuffix("_gradient")
+        """The operation's name, for messages: PyTorch's grad_fn names, near enough. _add__number_gradient is an add too."""
+        name = getattr(self.gradient, "__name__", "a leaf").strip("_").removesuffix("_gradient")
+        return str(name.partition("__")[0])
 
 
 def with_output(saved: tuple[Any, ...], out: Tracked) -> tuple[Any, ...]:

@@ -444,8 +444,20 @@ def record_view(array: Array, base: Tensor, gradient: Gradient, *saved: Any) -> 
     return out
 
 
+def match(a: Any, b: Any) -> int:
+    """How a kernel of two operands may take these as they are: 1 as tensors of one shape and dtype, 2 as a tensor and a
+    Python number, 3 as a number and a tensor; the tensors float32 or float64. 0: not at all.
+    """
+    first, second = isinstance(a, Tensor), isinstance(b, Tensor)
+    if not (first or second) or (a if first else b).array.dtype.char not in "fd":
+        return 0
+    if not (first and second):
+        return (2 if first else 3) if type(b if first else a) in (float, int) else 0
+    return int(a.array.dtype == b.array.dtype and a.array.shape == b.array.shape)
+
+
 def _compiled() -> Any:
-    """wrap, record, record_view and the tape's step as the extension has them: the same without the interpreter."""
+    """wrap, record, record_view, the tape's step and match as the extension has them: the same without the interpreter."""
     classes = Tensor, Node, tape._Output, tape.OUTPUT
     return backend.tape_functions(*classes, tape.mode, tape._clock, history, np.asarray, heapq.heappush)
 
@@ -561,7 +573,7 @@ def _move_retained(x: Tensor, node: Node | None) -> None:
         node.retained, x._node.retained = x._node.retained, None
 
 
-wrap, record, record_view, tape.step = _compiled() or (wrap, record, record_view, tape.step)
+wrap, record, record_view, tape.step, match = _compiled() or (wrap, record, record_view, tape.step, match)
 
 
 def seed_gradient(tensor: Tensor, gradient: Any) -> Array:

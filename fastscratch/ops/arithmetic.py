@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..backend.broadcast import sum_to
 from ..tape import OUTPUT
-from ..tensor import Tensor, in_place, method, record
-from .operands import elementwise, floating, is_number, need_broadcast, need_tensor, pair, quiet
+from ..tensor import Tensor, in_place, match, method, record
+from .operands import alike, elementwise, floating, is_number, need_broadcast, need_tensor, pair, quiet
 
 __all__ = [
     "add", "addcdiv", "addcmul", "arctan2", "atan2", "div", "divide", "floor_divide", "fmod", "hypot", "lerp",
@@ -21,8 +22,21 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """input + alpha * other, broadcast."""
     if alpha != 1:
         other = other * alpha
+    matched = match(input, other)
+    if matched == 1:
+        return record(backend.add(input.array, other.array), (input, other), _add__alike_gradient)
+    if matched == 2:
+        return record(backend.add(input.array, other), (input,), _add__number_gradient)
     a, b = pair(input, other, "add")
     return record(elementwise(np.add, a, b, "add"), (a, b), _add_gradient, a.array.shape, b.array.shape)
+
+
+def _add__alike_gradient(dy, needs):
+    return dy, dy
+
+
+def _add__number_gradient(dy, needs):
+    return (dy,)
 
 
 def _add_gradient(dy, needs, a_shape, b_shape):
@@ -33,21 +47,44 @@ def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """input - alpha * other, broadcast."""
     if alpha != 1:
         other = other * alpha
+    matched = match(input, other)
+    if matched == 1:
+        return record(backend.sub(input.array, other.array), (input, other), _sub__alike_gradient)
+    if matched == 2:
+        return record(backend.sub(input.array, other), (input,), _sub__number_gradient)
+    if matched == 3:
+        return record(backend.sub(input, other.array), (other,), _sub__from_number_gradient)
     a, b = pair(input, other, "sub")
     return record(elementwise(np.subtract, a, b, "sub"), (a, b), _sub_gradient, a.array.shape, b.array.shape)
 
 
+def _sub__alike_gradient(dy, needs):
+    return dy, _negative(dy) if needs[1] else None
+
+
+def _sub__number_gradient(dy, needs):
+    return (dy,)
+
+
+def _sub__from_number_gradient(dy, needs):
+    return (_negative(dy),)
+
+
 def _sub_gradient(dy, needs, a_shape, b_shape):
-    return (sum_to(dy, a_shape) if needs[0] else None, sum_to(-dy, b_shape) if needs[1] else None)
+    return (sum_to(dy, a_shape) if needs[0] else None, sum_to(_negative(dy), b_shape) if needs[1] else None)
 
 
 def mul(input: Tensor, other: Any) -> Tensor:
     """input * other, broadcast."""
-    a, b = pair(input, other, "mul")
+    matched = match(input, other)
+    if matched == 2:
+        return record(backend.mul(input.array, other), (input,), _mul__number_gradient, other)
+    a, b = (input, other) if matched == 1 else pair(input, other, "mul")
+    y = backend.mul(a.array, b.array) if matched == 1 else elementwise(np.multiply, a, b, "mul")
     # Each operand is saved only for the other's gradient; where that is not needed its shape stands in. A view may turn
     # out to need one when its base is looked at.
     return record(
-        elementwise(np.multiply, a, b, "mul"),
+        y,
         (a, b),
         _mul_gradient,
         a.array.shape if b._node is None and b._base is None else a,
@@ -55,10 +92,22 @@ def mul(input: Tensor, other: Any) -> Tensor:
     )
 
 
+def _mul__number_gradient(dy, needs, factor):
+    return (backend.mul(dy, factor),)
+
+
 def _mul_gradient(dy, needs, a, b):
-    da = sum_to(dy * b, _shape(a)) if needs[0] else None
-    db = sum_to(dy * a, _shape(b)) if needs[1] else None
+    da = sum_to(_product(dy, b), _shape(a)) if needs[0] else None
+    db = sum_to(_product(dy, a), _shape(b)) if needs[1] else None
     return da, db
+
+
+def _product(a, b):
+    return backend.mul(a, b) if alike(a, b) else a * b
+
+
+def _negative(x):
+    return backend.mul(x, -1.0) if x.dtype.char in "fd" else -x
 
 
 def _shape(saved: Any) -> tuple[int, ...]:
@@ -67,6 +116,12 @@ def _shape(saved: Any) -> tuple[int, ...]:
 
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other, broadcast; integers give floats. rounding_mode "floor" or "trunc" rounds the quotient."""
+    if rounding_mode is None:
+        matched = match(input, other)
+        if matched == 1:
+            return record(backend.div(input.array, other.array), (input, other), _div_gradient, input, other)
+        if matched == 2:
+            return record(backend.div(input.array, other), (input,), _div__number_gradient, other)
     a, b = pair(input, other, "div")
     if rounding_mode is None:
         a, b = floating(a), floating(b)
@@ -76,6 +131,10 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     _need_no_zero(b, "div")
     rounded = _floor_quotient if rounding_mode == "floor" else _trunc_quotient
     return record(elementwise(rounded, a, b, "div"), (a, b), _zero_gradient, a.shape, b.shape)
+
+
+def _div__number_gradient(dy, needs, divisor):
+    return (backend.div(dy, divisor),)
 
 
 def _div_gradient(dy, needs, a, b):
@@ -136,11 +195,11 @@ def neg(input: Tensor) -> Tensor:
     x = need_tensor(input, "neg")
     if x.dtype.kind == "b":
         raise RuntimeError("neg: a boolean has no negative; use ~ or logical_not")
-    return record(-x.array, (x,), _neg_gradient)
+    return record(_negative(x.array), (x,), _neg_gradient)
 
 
 def _neg_gradient(dy, needs):
-    return (-dy,)
+    return (_negative(dy),)
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
@@ -148,6 +207,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     if is_number(exponent) and isinstance(input, Tensor) and input.array.dtype.kind == "f":
         # NumPy knows squares and roots as such only where the exponent is a Python number.
         p = float(exponent)
+        if p == 2 and match(input, p):
+            return record(backend.mul(input.array, input.array), (input,), _pow__square_gradient, input)
         return record(quiet.call(operator.pow, input.array, p), (input,), _power_gradient, input, p)
     a, b = pair(input, exponent, "pow")
     if a.dtype.kind == "b":
@@ -159,6 +220,10 @@ def _power_gradient(dy, needs, x, p):
     if p == 0:
         return (np.zeros_like(dy),)
     return (dy * (2 * x) if p == 2 else dy * (p * x ** (p - 1)),)
+
+
+def _pow__square_gradient(dy, needs, x):
+    return (backend.mul(dy, backend.add(x, x)),)
 
 
 def _pow_gradient(dy, needs, a, b):

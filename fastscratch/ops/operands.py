@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..tensor import Tensor, as_array, cast, wrap
+from ..tensor import Array, Tensor, as_array, cast, wrap
 
 
 class _Quiet(threading.local):
@@ -62,6 +62,11 @@ def _with_other(x: Tensor, other: Any, operation: str) -> dtypes.DType:
         array = as_array(other)
         return dtypes.promote(x.array.dtype, x.array.ndim, array.dtype, array.ndim)
     raise TypeError(f"{operation}: expected a Tensor or a number, got {type(other).__name__}")
+
+
+def alike(a: Array, b: Array) -> bool:
+    """May a kernel take the two as they are? One shape and dtype, float32 or float64."""
+    return a.shape == b.shape and a.dtype is b.dtype and a.dtype.char in "fd"
 
 
 def elementwise(ufunc: Any, a: Tensor, b: Tensor, operation: str) -> Any:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import backend, dtypes
+from ..backend.broadcast import stretch
 from ..tape import OUTPUT
 from ..tensor import Tensor, cast, in_place, method, record, wrap
 from .arithmetic import sub
@@ -20,9 +21,15 @@ __all__ = [
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over the axes in dim, or over all; integers and booleans sum to int64."""
     x = _widened(need_tensor(input, "sum"), dtype)
+    if dim is None and not keepdim and x.array.dtype.char in "fd":
+        return record(backend.sum_all(x.array), (x,), _sum__all_gradient, x.array.shape)
     axes = None if dim is None and not keepdim else axes_of(dim, x.array.ndim, "sum")
     y = reduced(np.add, x.array, axes, keepdim)
     return record(y, (x,), _sum_gradient, x.array.shape, axes)
+
+
+def _sum__all_gradient(dy, needs, shape):
+    return (stretch(dy, shape),)
 
 
 def _sum_gradient(dy, needs, shape, axes):
@@ -51,10 +58,17 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     x = x if dtype is None else cast(x, dtypes.as_dtype(dtype))
     if x.dtype.kind != "f":
         raise RuntimeError(f"mean: expected a floating dtype, got {x.dtype}; use mean(dtype=...)")
+    if dim is None and not keepdim and x.array.dtype.char in "fd" and x.array.size:
+        size = x.array.size
+        return record(backend.div(backend.sum_all(x.array), size), (x,), _mean__all_gradient, x.array.shape, size)
     axes = axes_of(dim, x.ndim, "mean")
     count = _count(x.shape, axes)
     y = quiet.call(np.divide, reduced(np.add, x.array, axes, keepdim), x.dtype.type(count))
     return record(y, (x,), _mean_gradient, x.shape, axes, count)
+
+
+def _mean__all_gradient(dy, needs, shape, size):
+    return (stretch(backend.div(dy, size), shape),)
 
 
 def _mean_gradient(dy, needs, shape, axes, count):

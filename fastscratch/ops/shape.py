@@ -29,13 +29,14 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     RuntimeError
         If the number of elements is not the same.
     """
-    x, wanted = need_tensor(input, "reshape"), sizes_of(sizes, shape)
+    x = need_tensor(input, "reshape")
+    wanted = sizes if shape is None and sizes and type(sizes[0]) is int else sizes_of(sizes, shape)
     try:
         y = x.array.reshape(wanted)
     except ValueError:
         raise RuntimeError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}") from None
     if x.array.flags.c_contiguous or np.may_share_memory(x.array, y):
-        return _reshaped(x, y)
+        return record_view(y, x, _reshape_gradient, x.array.shape)
     return record(y, (x,), _reshape_gradient, x.array.shape)
 
 

@@ -2,8 +2,12 @@
 
 from .case import normal, positive, same
 
+BENCH = (normal(1024, 1024), normal(1024, 1024))
+
 CASES = [
     same("add", lambda m, a, b: a + b, normal(3, 4), normal(3, 4)),
+    same("add_large", lambda m, a, b: a + b, normal(200, 201), normal(200, 201), differences=False, bench=BENCH),
+    same("mul_number_large", lambda m, a: a * 3, normal(200, 201), differences=False),
     same("add_alpha", lambda m, a, b: m.add(a, b, alpha=2), normal(3, 4), normal(4)),
     same("add_number", lambda m, a: 2 + a + 0.5, normal(3, 4)),
     same("add_broadcast", lambda m, a, b: a + b, normal(3, 1, 2), normal(4, 1)),

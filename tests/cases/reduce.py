@@ -10,6 +10,7 @@ def _with_zeros(rng: np.random.Generator) -> np.ndarray:
 
 
 CASES = [
+    same("sum_large", lambda m, x: m.sum(x), normal(200, 201), differences=False, bench=(normal(1024, 1024),)),
     same("sum", lambda m, x: m.sum(x), normal(3, 4)),
     same("sum_dim", lambda m, x: x.sum((0, -1), keepdim=True), normal(3, 4, 2)),
     same("mean", lambda m, x: x.mean(1), normal(3, 4)),

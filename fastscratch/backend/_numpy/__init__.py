@@ -32,6 +32,7 @@ from .activation import (
     tanh_backward,
     tanh_forward,
 )
+from .arithmetic import add, div, mul, sub, sum_all
 from .cholesky import cholesky, cholesky_backward, cholesky_logdet, cholesky_solve
 from .conv import (
     conv2d_backward,
@@ -71,6 +72,7 @@ __all__ = [
     "adam_step",
     "adaptive_avg_pool2d_backward",
     "adaptive_avg_pool2d_forward",
+    "add",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward",
@@ -88,6 +90,7 @@ __all__ = [
     "conv2d_relu_backward",
     "cross_entropy_backward",
     "cross_entropy_forward",
+    "div",
     "dropout",
     "elu_backward",
     "elu_forward",
@@ -122,6 +125,7 @@ __all__ = [
     "matmul_backward",
     "max_pool2d_backward",
     "max_pool2d_forward",
+    "mul",
     "rbf_gram",
     "relu_backward",
     "relu_forward",
@@ -136,6 +140,8 @@ __all__ = [
     "softmax_forward",
     "softplus_backward",
     "softplus_forward",
+    "sub",
+    "sum_all",
     "tanh_backward",
     "tanh_forward",
 ]

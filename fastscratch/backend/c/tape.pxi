@@ -1,4 +1,4 @@
-# The tape without the interpreter: wrap, record and record_view of fastscratch/tensor.py, step of fastscratch/tape.py.
+# The tape without the interpreter: wrap, record, record_view and match of fastscratch/tensor.py, step of fastscratch/tape.py.
 #
 # The Python functions of those names say what is meant and serve where there is no extension. Tensor and Node stay Python
 # classes; their __slots__ are read and written here where they lie in the objects.
@@ -38,7 +38,7 @@ cdef Py_ssize_t GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
 
 
 def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert, push):
-    """wrap, record, record_view and step for these classes; None where their slots cannot be reached."""
+    """wrap, record, record_view, step and match for these classes; None where their slots cannot be reached."""
     global tensor_type, node_type, output_type, tracked_type, output_mark, grad_mode, clock, history, as_array, heappush
     global ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE, GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
     tensor_type, node_type, output_type, output_mark = tensor, node, output, mark
@@ -50,7 +50,7 @@ def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew
     names = ("gradient", "hooks", "number", "parents", "retained", "saved")
     places += [fs_slot_place(getattr(node, name)) for name in names]
     GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED = places[6:]
-    return None if min(places) < 0 else (_wrap, _record, _record_view, _step)
+    return None if min(places) < 0 else (_wrap, _record, _record_view, _step, _match)
 
 
 cdef inline object fresh_tensor(object array, object changed, object base):
@@ -145,6 +145,20 @@ def _record_view(array, base, gradient, *saved):
     put_on_tape(out, (base,), gradient, saved)
     fs_fill(out, BASE_NODE, <object>fs_slot(root, NODE))
     return out
+
+
+def _match(a, b):
+    """How a kernel of two operands may take these as they are: see match in fastscratch/tensor.py."""
+    cdef bint first = PyObject_TypeCheck(a, <PyTypeObject *>tensor_type)
+    cdef bint second = PyObject_TypeCheck(b, <PyTypeObject *>tensor_type)
+    cdef cnp.ndarray x = <cnp.ndarray>fs_slot(a if first else b, ARRAY) if first or second else None
+    cdef int typenum = cnp.PyArray_TYPE(x) if x is not None else cnp.NPY_BOOL
+    if typenum != cnp.NPY_FLOAT32 and typenum != cnp.NPY_FLOAT64:
+        return 0
+    if not (first and second):
+        return (2 if first else 3) if type(b if first else a) in (float, int) else 0
+    cdef cnp.ndarray y = <cnp.ndarray>fs_slot(b, ARRAY)
+    return typenum == cnp.PyArray_TYPE(y) and cnp.PyArray_NDIM(x) == cnp.PyArray_NDIM(y) and cnp.PyArray_SAMESHAPE(x, y)
 
 
 cdef list unpack(object node):

@@ -1,0 +1,55 @@
+"""Sums, differences, products and quotients of two arrays of one shape, or of an array and a number; an array's sum."""
+
+from typing import Any
+
+import numpy as np
+
+from ..bounds import bounded
+
+Array = np.ndarray[Any, Any]
+Operand = Any  # an array, or a number, which is rounded to the array's type
+
+
+def _sum_bound(eps: float, y: Array, a: Operand, b: Operand) -> Array:
+    return eps * (np.abs(y) + np.abs(a) + np.abs(b))
+
+
+def _product_bound(eps: float, y: Array, a: Operand, b: Operand) -> Array:
+    return 2.1 * eps * np.abs(y)
+
+
+@bounded(_sum_bound)
+def add(a: Operand, b: Operand) -> Array:
+    """a + b."""
+    return np.asarray(a + b)
+
+
+@bounded(_sum_bound)
+def sub(a: Operand, b: Operand) -> Array:
+    """a - b."""
+    return np.asarray(a - b)
+
+
+@bounded(_product_bound)
+def mul(a: Operand, b: Operand) -> Array:
+    """a b."""
+    return np.asarray(a * b)
+
+
+@bounded(_product_bound)
+def div(a: Operand, b: Operand) -> Array:
+    """a / b."""
+    return np.asarray(np.divide(a, b))
+
+
+def _sum_all_bound(eps: float, y: Array, x: Array) -> Array:
+    # A lane adds at most 64 / 4 numbers, then come 2 levels of registers and at most 4 of lanes; blocks are added in
+    # double, which in double is a rounding for each block more.
+    blocks = x.size / 64 if eps < 1e-12 else 0
+    return np.asarray(eps * (16 + 3 + 2 + 4 + 1 + blocks) * np.abs(x).sum())
+
+
+@bounded(_sum_all_bound)
+def sum_all(x: Array) -> Array:
+    """The sum of all elements, without axes."""
+    return np.asarray(x.sum())
