@@ -220,8 +220,13 @@ def _table() -> dict[str, Formula]:
         "cholesky_solve": Formula("2 x n", "factor / 2 + b + x", "x", n="factor.shape[-1]"),
         "cholesky_logdet": Formula("2 y n", "factor / n + y", n="factor.shape[-1]"),
         "cholesky_backward": Formula("7 da n / 3", "dl / 2 + factor / 2 + da", "da", n="factor.shape[-1]"),
+        "sum_all": Formula("x", "x + y"),
         "rbf_gram": Formula("k (2 d + 6) / (2 - given(z))", "x + z + k", "k", d="x.shape[-1]"),
     }
+    for name in ("add", "sub", "mul", "div"):  # of arrays, or of one and a number
+        table[name] = Formula(
+            "y", "p + q + y", p="a.nbytes if hasattr(a, 'nbytes') else 0", q="b.nbytes if hasattr(b, 'nbytes') else 0"
+        )
     for name in ("erf", "erfc", "gelu", "leaky_relu", "elu", "log", "log1p", "silu", "softplus"):
         table |= _of_each_element(name, "x")
     for name in ("exp", "expm1", "relu", "sigmoid", "tanh"):
