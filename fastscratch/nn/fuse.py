@@ -25,8 +25,8 @@ __all__ = ["fusion"]
 class fusion:
     """Let Sequential compute runs of layers as one operation (the default), or each by itself.
 
-    A function, and a context manager that puts back what was in force before. Either way the model is the same function;
-    fused, it is faster, and within the error bounds of the kernels the results are those of the single layers.
+    A function, and a context manager that puts back what was in force before; for all threads. Either way the model is the
+    same function; fused, it is faster, and its results are those of the single layers within the bounds of the kernels.
 
     Parameters
     ----------
