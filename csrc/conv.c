@@ -112,7 +112,7 @@ static void sum_chunk(ptrdiff_t chunk, void *ctx) {
     REAL *dw = g->need_w ? sums : NULL, *db = g->need_b ? sums + g->size - g->d->k : NULL;
     const ptrdiff_t first = chunk * g->per_chunk, end = min(g->units, first + g->per_chunk);
     for (ptrdiff_t unit = first; unit < end; unit++) {
-        FS(direct_sums)(g->d, dw, db, g->dy, g->from, unit, unit > first, workspace);
+        FS(direct_unit_sums)(g->d, dw, db, g->dy, g->from, unit, unit > first, workspace);
     }
     fs_free(workspace);
 }

@@ -34,11 +34,12 @@ enum { FS_TILE, FS_DOTS, FS_DEPTHWISE };
 struct FS(direct) { /* one sweep, prepared: read by all threads */
     ptrdiff_t c, h_in, w_in, k, out_h, out_w, groups, cg, kg; /* source and output; cg, kg: channels of each in a group */
     ptrdiff_t step_h, step_w, jump_h, jump_w; /* from a pixel of a phase to the next: in the source, and in the output */
-    int kind, backward, joined, copied, skips; /* joined: taps of a row are one segment; skips: taps outside may be left out */
+    int kind, backward, joined, copied; /* joined: taps of a row are one segment */
+    int skips, edges;                   /* taps outside may be left out: whole rows of them, or all */
     ptrdiff_t top, left, bottom, right, line, corner; /* the part of the padded source that is read */
     ptrdiff_t window, used, phases, panels, parts; /* parts: a panel, a group or all of the channels, in a turn */
     ptrdiff_t rows, unit_rows, blocks, unit_work; /* of a phase; in a unit; units in an image; multiplications in one */
-    ptrdiff_t workspace;                          /* elements that a unit needs */
+    ptrdiff_t copy, workspace; /* elements: of the padded copy, and all that a unit needs */
     struct fs_phase *phase; /* with taps, at and row_at in the same block */
     struct fs_tap *taps;
     ptrdiff_t *at, *row_at;
@@ -50,12 +51,18 @@ int FS(direct_forward)(struct FS(direct) *d, const struct fs_conv *s, const REAL
 int FS(direct_backward)(struct FS(direct) *d, const struct fs_conv *s, const REAL *w);
 void FS(direct_end)(struct FS(direct) *d);
 
+/* Rows i0 .. i1 (of a phase: times jump_h) of one image, at most unit_rows of them; y is where row i0 goes. */
+void FS(direct_rows)(const struct FS(direct) *d, REAL *y, const REAL *image, ptrdiff_t i0, ptrdiff_t i1, const REAL *bias,
+                     int relu, REAL *workspace);
 /* Unit `unit` (of blocks in each image): y from x, or dx from dy. bias may be NULL. */
 void FS(direct_unit)(const struct FS(direct) *d, REAL *y, const REAL *x, ptrdiff_t unit, const REAL *bias, int relu,
                      REAL *workspace);
-/* What unit `unit` gives to dw [group][r][s][c][k / groups] (depthwise: [r][s][k]) and db [k] (either may be NULL), set or added. */
-void FS(direct_sums)(const struct FS(direct) *d, REAL *dw, REAL *db, const REAL *dy, const REAL *x, ptrdiff_t unit,
-                     int accumulate, REAL *workspace);
+/* What rows i0 .. i0 + rows of one image, or a unit, give to dw [group][r][s][c][k / groups] (depthwise: [r][s][k]) and
+ * db [k] (either may be NULL), set or added. dy is where row i0 is. */
+void FS(direct_sums)(const struct FS(direct) *d, REAL *dw, REAL *db, const REAL *dy, const REAL *image, ptrdiff_t i0,
+                     ptrdiff_t rows, int accumulate, REAL *workspace);
+void FS(direct_unit_sums)(const struct FS(direct) *d, REAL *dw, REAL *db, const REAL *dy, const REAL *x, ptrdiff_t unit,
+                          int accumulate, REAL *workspace);
 ptrdiff_t FS(direct_sums_workspace)(const struct FS(direct) *d);
 
 /* ---- conv_pass.c: whole images, some at a time; by one thread ---- */

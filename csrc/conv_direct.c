@@ -200,16 +200,23 @@ static int end_preparing(sweep *d, const struct fs_conv *s, const REAL *w) {
     d->line = d->copied ? d->right - d->left : d->w_in;
     const ptrdiff_t unpadded = d->copied ? 0 : d->top * d->w_in + d->left;
     d->corner = unpadded * d->c;
-    place_segments(d);
     choose(d);
     d->skips = w && d->copied && FS(filters_finite)(w, s); /* zeros around the image times infinity are not 0 */
+    d->edges = d->skips && d->kind == FS_DEPTHWISE;
+    if (d->edges) { /* a copy would cost more than the products */
+        d->copied = d->top = d->left = 0;
+        d->line = d->w_in;
+    }
+    place_segments(d);
     for (ptrdiff_t i = 0; i < s->out_h; i++) d->row_at[i] = i * d->step_h * d->line * d->c;
     const ptrdiff_t work = d->out_w * d->jump_h * d->used / max(1, d->phases) * d->cg * d->k;
     const ptrdiff_t unit = max(1, min(BLOCK / max(1, d->step_h * d->line * d->c), MAX_UNIT_WORK / max(1, work)));
     d->blocks = ceil_div(rows, unit);
     d->unit_rows = ceil_div(rows, max(1, d->blocks));
     d->unit_work = d->unit_rows * work;
-    d->workspace = d->copied ? ((d->unit_rows - 1) * d->step_h + d->bottom - d->top + 1) * d->line * d->c : 0;
+    d->copy = d->copied ? ((d->unit_rows - 1) * d->step_h + d->bottom - d->top + 1) * d->line * d->c : 0;
+    d->copy += d->copy % 2; /* what comes behind it is aligned */
+    d->workspace = d->copy + (d->kind == FS_DEPTHWISE ? 2 * d->used * (ptrdiff_t)(sizeof(ptrdiff_t) / sizeof(REAL)) : 0);
     const int status = w ? pack(d, w) : FS_OK;
     if (status != FS_OK) FS(direct_end)(d);
     return status;
@@ -297,18 +304,49 @@ static void tile_row(const sweep *d, REAL *y, const REAL *a, const REAL *b, cons
     }
 }
 
+/* Which taps of a row, lo .. hi, meet the image at pixel j. */
+static void meeting_columns(ptrdiff_t *lo, ptrdiff_t *hi, const sweep *d, const phase *p, ptrdiff_t j) {
+    const tap *t = d->taps + p->first;
+    const ptrdiff_t at = j * d->step_w;
+    *lo = 0, *hi = p->per_row;
+    while (d->edges && *lo < *hi && at + t[*lo].col < 0) ++*lo;
+    while (d->edges && *hi > *lo && at + t[*hi - 1].col >= d->w_in) --*hi;
+}
+
+/* A row of pixels in runs that see the same taps; list has room for two numbers for each tap. */
+static void depthwise_row(const sweep *d, const phase *p, REAL *y, const REAL *a, ptrdiff_t base, const REAL *bias,
+                          int relu, ptrdiff_t *list) {
+    struct fs_segments all;
+    const ptrdiff_t skipped = meeting(&all, d, p, base), x_step = d->step_w * d->c, y_step = d->jump_w * d->k;
+    for (ptrdiff_t j = 0, end; j < p->cols; j = end) {
+        ptrdiff_t lo, hi, next_lo, next_hi, used = 0, *weights = list + d->used;
+        meeting_columns(&lo, &hi, d, p, j);
+        for (end = j + 1; end < p->cols; end++) {
+            meeting_columns(&next_lo, &next_hi, d, p, end);
+            if (next_lo != lo || next_hi != hi) break;
+        }
+        for (ptrdiff_t t = 0; t < all.count; t++) {
+            if (t % p->per_row < lo || t % p->per_row >= hi) continue;
+            list[used] = all.at[t] + (d->edges ? base * d->w_in * d->c : 0) + j * x_step;
+            weights[used++] = (skipped + t) * d->k;
+        }
+        const struct fs_segments taps = {used, 1, list};
+        FS(simd)->conv_depthwise(y + j * y_step, y_step, &taps, a, x_step, d->w + p->weights, weights, bias, relu, d->k,
+                                 end - j);
+    }
+}
+
 /* A row of pixels of a phase, and one part of the channels. y, a and bias are where channel 0 is. */
 static void sweep_row(const sweep *d, const phase *p, ptrdiff_t part, REAL *y, const REAL *a, ptrdiff_t base,
-                      const REAL *bias, int relu) {
+                      const REAL *bias, int relu, REAL *workspace) {
     const ptrdiff_t a_row = d->step_w * d->c, y_row = d->jump_w * d->k, nr = FS(simd)->gemm_nr;
+    if (d->kind == FS_DEPTHWISE) {
+        depthwise_row(d, p, y, a, base, bias, relu, (ptrdiff_t *)(workspace + d->copy));
+        return;
+    }
     struct fs_segments segments;
     const ptrdiff_t skipped = meeting(&segments, d, p, base);
     const REAL *w = d->w + p->weights;
-    if (d->kind == FS_DEPTHWISE) {
-        w += skipped * d->k;
-        FS(simd)->conv_depthwise(y, y_row, &segments, a, a_row, w, bias, relu, d->k, p->cols);
-        return;
-    }
     const ptrdiff_t group = d->kind == FS_DOTS ? part : part / d->panels;
     const ptrdiff_t k0 = d->kind == FS_DOTS ? 0 : part % d->panels * nr, k = group * d->kg + k0;
     y += k;
@@ -323,11 +361,10 @@ static void sweep_row(const sweep *d, const phase *p, ptrdiff_t part, REAL *y, c
     }
 }
 
-/* Rows i0..i1 of every phase, of one image. */
-static void sweep_rows(const sweep *d, REAL *y, const REAL *image, ptrdiff_t i0, ptrdiff_t i1, const REAL *bias, int relu,
-                       REAL *workspace) {
+void FS(direct_rows)(const sweep *d, REAL *y, const REAL *image, ptrdiff_t i0, ptrdiff_t i1, const REAL *bias, int relu,
+                     REAL *workspace) {
     const ptrdiff_t line = d->line * d->c;
-    const REAL *origin = image + d->corner + i0 * d->step_h * line;
+    const REAL *origin = image + (d->edges ? 0 : d->corner + i0 * d->step_h * line);
     if (d->copied) {
         pad_rows(workspace, image, d, i0 * d->step_h + d->top, (i1 - i0 - 1) * d->step_h + d->bottom - d->top + 1);
         origin = workspace;
@@ -336,8 +373,8 @@ static void sweep_rows(const sweep *d, REAL *y, const REAL *image, ptrdiff_t i0,
         for (ptrdiff_t f = 0; f < d->phases; f++) {
             const phase *p = d->phase + f;
             for (ptrdiff_t i = i0; i < min(i1, p->rows); i++) {
-                sweep_row(d, p, part, y + ((p->h + i * d->jump_h) * d->out_w + p->w) * d->k,
-                          origin + (i - i0) * d->step_h * line, i * d->step_h, bias, relu);
+                sweep_row(d, p, part, y + ((p->h + (i - i0) * d->jump_h) * d->out_w + p->w) * d->k,
+                          d->edges ? image : origin + (i - i0) * d->step_h * line, i * d->step_h, bias, relu, workspace);
             }
         }
     }
@@ -346,7 +383,8 @@ static void sweep_rows(const sweep *d, REAL *y, const REAL *image, ptrdiff_t i0,
 void FS(direct_unit)(const sweep *d, REAL *y, const REAL *x, ptrdiff_t unit, const REAL *bias, int relu,
                      REAL *workspace) {
     const ptrdiff_t n = unit / d->blocks, i0 = unit % d->blocks * d->unit_rows, i1 = min(i0 + d->unit_rows, d->rows);
-    sweep_rows(d, y + n * d->out_h * d->out_w * d->k, x + n * d->h_in * d->w_in * d->c, i0, i1, bias, relu, workspace);
+    FS(direct_rows)(d, y + (n * d->out_h + i0 * d->jump_h) * d->out_w * d->k, x + n * d->h_in * d->w_in * d->c, i0, i1,
+                    bias, relu, workspace);
 }
 
 /* ---- the sums of the gradient in the filters ---- */
@@ -374,12 +412,10 @@ ptrdiff_t FS(direct_sums_workspace)(const sweep *d) {
     return d->workspace + d->unit_rows * d->out_w * FS(simd)->gemm_nr;
 }
 
-void FS(direct_sums)(const sweep *d, REAL *dw, REAL *db, const REAL *dy, const REAL *x, ptrdiff_t unit, int accumulate,
-                     REAL *workspace) {
-    const ptrdiff_t n = unit / d->blocks, i0 = unit % d->blocks * d->unit_rows, rows = min(d->unit_rows, d->rows - i0);
+void FS(direct_sums)(const sweep *d, REAL *dw, REAL *db, const REAL *dy, const REAL *image, ptrdiff_t i0, ptrdiff_t rows,
+                     int accumulate, REAL *workspace) {
     const ptrdiff_t nr = FS(simd)->gemm_nr, pixels = rows * d->out_w;
-    const REAL *image = x + n * d->h_in * d->w_in * d->c, *origin = image + d->corner + i0 * d->step_h * d->line * d->c;
-    dy += (n * d->out_h + i0) * d->out_w * d->k;
+    const REAL *origin = image + d->corner + i0 * d->step_h * d->line * d->c;
     if (db) {
         if (!accumulate) memset(db, 0, (size_t)d->k * sizeof(REAL));
         FS(simd)->conv_sums(db, dy, d->k, d->k, pixels);
@@ -405,4 +441,11 @@ void FS(direct_sums)(const sweep *d, REAL *dw, REAL *db, const REAL *dy, const R
         }
         sum_panel(d, dw, origin, from, ld, rows, group, k0, accumulate);
     }
+}
+
+void FS(direct_unit_sums)(const sweep *d, REAL *dw, REAL *db, const REAL *dy, const REAL *x, ptrdiff_t unit, int accumulate,
+                          REAL *workspace) {
+    const ptrdiff_t n = unit / d->blocks, i0 = unit % d->blocks * d->unit_rows, rows = min(d->unit_rows, d->rows - i0);
+    FS(direct_sums)(d, dw, db, dy + (n * d->out_h + i0) * d->out_w * d->k, x + n * d->h_in * d->w_in * d->c, i0, rows,
+                    accumulate, workspace);
 }

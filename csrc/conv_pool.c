@@ -10,6 +10,7 @@
 enum {
     BLOCK = 1 << 16,         /* elements before the pool in a workspace, unless one image has more */
     MIN_CHUNK_WORK = 200000, /* multiplications worth a thread's while */
+    BAND = 1 << 12,          /* elements in a band of rows */
     TILES = 64,              /* tiles that Winograd works on at a time */
     MAX_PARTIALS = 16,       /* partial sums of dw, */
     MAX_PARTIAL_SIZE = 1 << 18 /* elements of all of them together, unless that leaves fewer than 8 */
@@ -77,15 +78,39 @@ static ptrdiff_t pooled_size(const job *g) {
     return g->s->out_h / g->window_h * (g->s->out_w / g->window_w) * g->s->k;
 }
 
-static void pool_image(const job *g, ptrdiff_t n, const REAL *z) {
+/* As many rows of the convolution as the first-level cache holds, if it is made row by row; 0: whole images. */
+static ptrdiff_t band(const job *g, const struct FS(direct) * d) {
+    const ptrdiff_t rows = min(d->unit_rows, max(g->window_h, BAND / max(1, g->s->out_w * g->s->k)));
+    return rows / g->window_h * g->window_h;
+}
+
+/* Rows i0 .. i1 of image n, which lie in z. */
+static void pool_rows(const job *g, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t i1, const REAL *z) {
     const shape *s = g->s;
     const ptrdiff_t line = s->out_w * s->k, blocks = s->out_w / g->window_w;
-    REAL *y = g->y + n * pooled_size(g);
-    uint8_t *code = g->code + n * pooled_size(g);
-    for (ptrdiff_t i = 0; i + g->window_h <= s->out_h; i += g->window_h) {
-        FS(simd)->conv_pool(y, code, z + i * line, line, g->window_h, g->window_w, g->relu, s->k, blocks);
+    const ptrdiff_t at = n * pooled_size(g) + i0 / g->window_h * blocks * s->k;
+    REAL *y = g->y + at;
+    uint8_t *code = g->code + at;
+    for (; i0 + g->window_h <= i1; i0 += g->window_h, z += g->window_h * line) {
+        FS(simd)->conv_pool(y, code, z, line, g->window_h, g->window_w, g->relu, s->k, blocks);
         y += blocks * s->k;
         code += blocks * s->k;
+    }
+}
+
+static void forward_images(job *g, ptrdiff_t n, ptrdiff_t count, REAL *z) {
+    const shape *s = g->s;
+    const REAL *x = g->x + n * input_size(s);
+    REAL *rest = z + g->images * output_size(s);
+    const ptrdiff_t rows = g->pass.direct ? band(g, &g->pass.d) : 0, last = s->out_h / g->window_h * g->window_h;
+    if (rows == 0) note(g, FS(pass_images)(&g->pass, z, x, count, g->b, 0, rest));
+    for (ptrdiff_t i = 0; i < count; i++) {
+        if (rows == 0) pool_rows(g, n + i, 0, s->out_h, z + i * output_size(s));
+        for (ptrdiff_t i0 = 0; i0 < last && rows > 0; i0 += rows) {
+            const ptrdiff_t i1 = min(last, i0 + rows);
+            FS(direct_rows)(&g->pass.d, z, x + i * input_size(s), i0, i1, g->b, 0, rest);
+            pool_rows(g, n + i, i0, i1, z);
+        }
     }
 }
 
@@ -94,12 +119,7 @@ static void forward_chunk(ptrdiff_t chunk, void *ctx) {
     REAL *z = get_workspace(g, g->pass.workspace);
     if (!z) return;
     const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->per_chunk);
-    for (ptrdiff_t n = chunk * g->per_chunk; n < end; n += g->images) {
-        const ptrdiff_t count = min(g->images, end - n);
-        note(g, FS(pass_images)(&g->pass, z, g->x + n * input_size(g->s), count, g->b, 0,
-                                z + g->images * output_size(g->s)));
-        for (ptrdiff_t i = 0; i < count; i++) pool_image(g, n + i, z + i * output_size(g->s));
-    }
+    for (ptrdiff_t n = chunk * g->per_chunk; n < end; n += g->images) forward_images(g, n, min(g->images, end - n), z);
     fs_free(z);
 }
 
@@ -116,35 +136,36 @@ int FS(conv2d_pool_forward)(REAL *y, uint8_t *code, const REAL *x, const REAL *w
 
 /* ---- backward ---- */
 
-/* The gradient of the convolution's output, from that of what followed it. */
-static void unpool_image(const job *g, ptrdiff_t n, REAL *z) {
+/* Rows i0 .. i1 of the gradient of image n, from that of its pool. */
+static void unpool_rows(const job *g, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t i1, REAL *z) {
     const shape *s = g->s;
     const ptrdiff_t line = s->out_w * s->k, blocks = s->out_w / g->window_w, rest = s->out_w % g->window_w * s->k;
-    const REAL *dy = g->dy + n * pooled_size(g);
-    const uint8_t *code = g->taken + n * pooled_size(g);
-    ptrdiff_t i = 0;
-    for (; i + g->window_h <= s->out_h; i += g->window_h) {
-        FS(simd)->conv_unpool(z + i * line, dy, code, line, g->window_h, g->window_w, s->k, blocks);
-        for (ptrdiff_t r = i; r < i + g->window_h && rest > 0; r++) {
-            memset(z + (r + 1) * line - rest, 0, (size_t)rest * sizeof(REAL));
+    const ptrdiff_t at = n * pooled_size(g) + i0 / g->window_h * blocks * s->k;
+    const REAL *dy = g->dy + at;
+    const uint8_t *code = g->taken + at;
+    for (; i0 + g->window_h <= i1; i0 += g->window_h) {
+        FS(simd)->conv_unpool(z, dy, code, line, g->window_h, g->window_w, s->k, blocks);
+        for (ptrdiff_t r = 0; r < g->window_h; r++, z += line) {
+            memset(z + line - rest, 0, (size_t)rest * sizeof(REAL));
         }
         dy += blocks * s->k;
         code += blocks * s->k;
     }
-    if (i < s->out_h) memset(z + i * line, 0, (size_t)((s->out_h - i) * line) * sizeof(REAL));
+    memset(z, 0, (size_t)((i1 - i0) * line) * sizeof(REAL));
 }
 
-static void gradient_of_image(const job *g, ptrdiff_t n, REAL *z) {
-    const ptrdiff_t size = output_size(g->s);
+/* Rows i0 .. i1 of the gradient of the convolution's output, from that of what followed it. */
+static void gradient_of_rows(const job *g, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t i1, REAL *z) {
+    const ptrdiff_t line = g->s->out_w * g->s->k, at = n * output_size(g->s) + i0 * line;
     if (g->taken) {
-        unpool_image(g, n, z);
+        unpool_rows(g, n, i0, i1, z);
     } else {
-        FS(simd)->relu_backward(z, g->value + n * size, g->dy + n * size, size, 0, 0);
+        FS(simd)->relu_backward(z, g->value + at, g->dy + at, (i1 - i0) * line, 0, 0);
     }
 }
 
-/* What images n .. n + count add to dw and db. */
-static void add_sums(job *g, ptrdiff_t chunk, ptrdiff_t n, ptrdiff_t count, const REAL *z, int accumulate, REAL *workspace) {
+/* What images n .. n + count, or band by band image n, add to dw and db. */
+static void add_sums(job *g, ptrdiff_t chunk, ptrdiff_t n, ptrdiff_t count, const REAL *z, int accumulate, REAL *rest) {
     REAL *sums = g->sums + chunk * g->size;
     const REAL *x = g->x + n * input_size(g->s);
     if (g->winograd) {
@@ -153,18 +174,30 @@ static void add_sums(job *g, ptrdiff_t chunk, ptrdiff_t n, ptrdiff_t count, cons
     }
     REAL *dw = g->need_w ? sums : NULL, *db = g->need_b ? sums + g->size - g->s->k : NULL;
     for (ptrdiff_t unit = 0; unit < count * g->d.blocks; unit++) {
-        FS(direct_sums)(&g->d, dw, db, z, x, unit, accumulate || unit > 0, workspace);
+        FS(direct_unit_sums)(&g->d, dw, db, z, x, unit, accumulate || unit > 0, rest);
+    }
+}
+
+static void add_bands(job *g, ptrdiff_t chunk, ptrdiff_t n, ptrdiff_t rows, REAL *z, int accumulate, REAL *rest) {
+    REAL *sums = g->sums + chunk * g->size, *dw = g->need_w ? sums : NULL;
+    REAL *db = g->need_b ? sums + g->size - g->s->k : NULL;
+    for (ptrdiff_t i0 = 0; i0 < g->s->out_h; i0 += rows) {
+        const ptrdiff_t i1 = min(g->s->out_h, i0 + rows);
+        gradient_of_rows(g, n, i0, i1, z);
+        FS(direct_sums)(&g->d, dw, db, z, g->x + n * input_size(g->s), i0, i1 - i0, accumulate || i0 > 0, rest);
     }
 }
 
 static void backward_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
     const ptrdiff_t size = output_size(g->s), first = chunk * g->per_chunk, end = min(g->s->n, first + g->per_chunk);
+    const ptrdiff_t rows = g->dx || g->winograd ? 0 : band(g, &g->d); /* dx looks at more than a band */
     REAL *z = get_workspace(g, g->workspace), *rest = z ? z + g->images * size : NULL;
     if (!z) return;
-    for (ptrdiff_t n = first; n < end; n += g->images) {
+    for (ptrdiff_t n = first; n < end && rows > 0; n++) add_bands(g, chunk, n, rows, z, n > first, rest);
+    for (ptrdiff_t n = first; n < end && rows == 0; n += g->images) {
         const ptrdiff_t count = min(g->images, end - n);
-        for (ptrdiff_t i = 0; i < count; i++) gradient_of_image(g, n + i, z + i * size);
+        for (ptrdiff_t i = 0; i < count; i++) gradient_of_rows(g, n + i, 0, g->s->out_h, z + i * size);
         if (g->dx) note(g, FS(pass_images)(&g->pass, g->dx + n * input_size(g->s), z, count, NULL, 0, rest));
         if (g->sums) add_sums(g, chunk, n, count, z, n > first, rest);
     }
@@ -218,7 +251,7 @@ static int backward(job *g, REAL *dw, REAL *db, const shape *s) {
 
 int FS(conv2d_relu_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *y, const REAL *x, const REAL *w,
                              const struct fs_conv *s) {
-    job g = {.dx = dx, .dy = dy, .value = y, .x = x, .w = w};
+    job g = {.dx = dx, .dy = dy, .value = y, .x = x, .w = w, .window_h = 1, .window_w = 1};
     return backward(&g, dw, db, s);
 }
 
