@@ -1,0 +1,81 @@
+"""Whole training steps: the same bits for any number of threads, and nothing new from the system after the first few."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import needs_extension
+
+import fastscratch as fs
+from fastscratch import nn
+
+
+def _mlp() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 64), nn.Tanh(), nn.Linear(64, 10))
+
+
+def _cnn() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 10),
+    )  # fmt: skip
+
+
+def _cnn_with_batch_norm() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25),
+        nn.Conv2d(8, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(), nn.Linear(3136, 10),
+    )  # fmt: skip
+
+
+NETWORKS = [_mlp, _cnn, _cnn_with_batch_norm]
+
+
+def _training(network: Any) -> tuple[nn.Module, Any]:
+    """A network and a function that makes one step on it; always from the same seed."""
+    fs.manual_seed(0)
+    net = network()
+    optimizer = fs.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    rng = np.random.default_rng(0)
+    x = fs.from_numpy(rng.standard_normal((32, 1, 28, 28)).astype(np.float32))
+    target = fs.from_numpy(rng.integers(0, 10, 32))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), target).backward()
+        optimizer.step()
+
+    return net, step
+
+
+@needs_extension
+@pytest.mark.parametrize("network", NETWORKS)
+def test_training_gives_the_same_bits_for_any_number_of_threads(network: Any) -> None:
+    fs.backend.use("c")
+    results = []
+    for threads in (1, 2, 3, 4, 8):
+        fs.set_num_threads(threads)
+        net, step = _training(network)
+        for _ in range(3):
+            step()
+        results.append([value.numpy().copy() for value in net.state_dict().values()])
+    for got in results[1:]:
+        for a, b in zip(got, results[0], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@needs_extension
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_step_asks_the_system_for_no_memory(network: Any) -> None:
+    fs.backend.use("c")
+    fs.set_num_threads(1)
+    _, step = _training(network)
+    for _ in range(5):
+        step()
+    before = fs.backend.memory_stats()
+    for _ in range(50):
+        step()
+    after = fs.backend.memory_stats()
+    assert after["misses"] == before["misses"]
+    assert after["hits"] > before["hits"]
+    assert after["used"] == before["used"]
