@@ -81,44 +81,40 @@ int FS(winograd_applies)(const shape *s) {
 
 /* ---- tiles ---- */
 
-/* Tile number t of a batch of images h x w x c: `size` rows and columns from OUT times its place less the padding. */
-static struct fs_tile place(grid g, ptrdiff_t t, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t pad_h, ptrdiff_t pad_w,
-                            ptrdiff_t size) {
-    const ptrdiff_t n = t / g.count, at = t % g.count;
-    const ptrdiff_t i = at / g.columns * OUT - pad_h, j = at % g.columns * OUT - pad_w;
-    return (struct fs_tile){.first = ((n * h + i) * w + j) * c,
-                            .row = w * c,
-                            .pixel = c,
-                            .top = max(0, -i),
-                            .bottom = min(size, h - i),
-                            .left = max(0, -j),
-                            .right = min(size, w - j)};
+/* Tiles t0 .. t0 + count of a batch of images h x w x c: `size` rows and columns from OUT times their place, less padding. */
+static void place(struct fs_tile *tile, grid g, ptrdiff_t t0, ptrdiff_t count, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c,
+                  ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t size) {
+    ptrdiff_t n = t0 / g.count, at = t0 % g.count, row = at / g.columns, column = at % g.columns;
+    for (ptrdiff_t t = 0; t < count; t++) {
+        const ptrdiff_t i = row * OUT - pad_h, j = column * OUT - pad_w;
+        tile[t] = (struct fs_tile){.first = ((n * h + i) * w + j) * c,
+                                   .row = w * c,
+                                   .pixel = c,
+                                   .top = max(0, -i),
+                                   .bottom = min(size, h - i),
+                                   .left = max(0, -j),
+                                   .right = min(size, w - j)};
+        if (++column < g.columns) continue;
+        column = 0;
+        if (++row < g.count / g.columns) continue;
+        row = 0;
+        n++;
+    }
 }
 
 /* 6 x 6 inputs of a tile, 4 x 4 outputs; and, the other way round, 4 x 4 inputs and 6 x 6 outputs. */
-static struct fs_tile input_tile(const shape *s, ptrdiff_t t) {
-    return place(output_grid(s), t, s->h, s->w, s->c, s->pad_h, s->pad_w, IN);
+static void input_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
+    place(tile, output_grid(s), t0, count, s->h, s->w, s->c, s->pad_h, s->pad_w, IN);
 }
-static struct fs_tile output_tile(const shape *s, ptrdiff_t t) {
-    return place(output_grid(s), t, s->out_h, s->out_w, s->k, 0, 0, OUT);
+static void output_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
+    place(tile, output_grid(s), t0, count, s->out_h, s->out_w, s->k, 0, 0, OUT);
 }
-static struct fs_tile source_tile(const shape *s, ptrdiff_t t) {
-    return place(grid_of(s->h, s->w), t, s->h, s->w, s->c, 0, 0, OUT);
+static void source_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
+    place(tile, grid_of(s->h, s->w), t0, count, s->h, s->w, s->c, 0, 0, OUT);
 }
-static struct fs_tile target_tile(const shape *s, ptrdiff_t t) {
-    return place(grid_of(s->h, s->w), t, s->out_h, s->out_w, s->k, TAPS - 1 - s->pad_h, TAPS - 1 - s->pad_w, IN);
-}
-
-/* The 36 matrices of tiles t0 .. t0 + count of x. */
-static void transform_input(REAL *v, ptrdiff_t step, const REAL *x, ptrdiff_t t0, ptrdiff_t count, int scattered, const shape *s) {
-    for (ptrdiff_t t = 0; t < count; t++, v += channels(s)) {
-        const struct fs_tile tile = scattered ? source_tile(s, t0 + t) : input_tile(s, t0 + t);
-        if (scattered) {
-            FS(simd)->winograd_expand(v, step, x, &tile, s->c);
-        } else {
-            FS(simd)->winograd_input(v, step, x, &tile, s->c);
-        }
-    }
+static void target_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
+    const ptrdiff_t pad_h = TAPS - 1 - s->pad_h, pad_w = TAPS - 1 - s->pad_w;
+    place(tile, grid_of(s->h, s->w), t0, count, s->out_h, s->out_w, s->k, pad_h, pad_w, IN);
 }
 
 /* C[m,n] = (accumulate ? C : 0) + A B, tile by tile, the rows split evenly. */
@@ -176,18 +172,29 @@ typedef struct {
     atomic_int status;
 } job;
 
-/* Panel p of the outputs of tiles t0 .. t0 + count, out of their 36 matrices. */
-static void transform_output(const job *g, ptrdiff_t p, ptrdiff_t t0, ptrdiff_t count, const REAL *m, REAL *spoiled) {
+static void transform_input(const job *g, REAL *v, const struct fs_tile *tile, ptrdiff_t count) {
     const shape *s = g->s;
-    const ptrdiff_t nr = panel_width(), step = output_step(BLOCK), width = filters_in(s, p);
+    const ptrdiff_t step = input_step(s, BLOCK);
+    for (ptrdiff_t t = 0; t < count; t++, v += channels(s)) {
+        if (g->scattered) {
+            FS(simd)->winograd_expand(v, step, g->x, tile + t, s->c);
+        } else {
+            FS(simd)->winograd_input(v, step, g->x, tile + t, s->c);
+        }
+    }
+}
+
+/* Panel p of the outputs, out of their 36 matrices. */
+static void transform_output(const job *g, ptrdiff_t p, const REAL *m, const struct fs_tile *tile, ptrdiff_t count,
+                             REAL *spoiled) {
+    const ptrdiff_t nr = panel_width(), step = output_step(BLOCK), width = filters_in(g->s, p);
+    const REAL *bias = g->bias ? g->bias + p * nr : NULL;
     REAL *y = g->y + p * nr;
     for (ptrdiff_t t = 0; t < count; t++, m += nr) {
         if (g->scattered) {
-            const struct fs_tile tile = target_tile(s, t0 + t);
-            FS(simd)->winograd_scatter(y, spoiled, m, step, &tile, width);
+            FS(simd)->winograd_scatter(y, spoiled, m, step, tile + t, width);
         } else {
-            const struct fs_tile tile = output_tile(s, t0 + t);
-            FS(simd)->winograd_output(y, spoiled, m, step, &tile, g->bias ? g->bias + p * nr : NULL, g->least, width);
+            FS(simd)->winograd_output(y, spoiled, m, step, tile + t, bias, g->least, width);
         }
     }
 }
@@ -196,14 +203,17 @@ static void transform_output(const job *g, ptrdiff_t p, ptrdiff_t t0, ptrdiff_t 
 static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, REAL *v, REAL *m, REAL *spoiled) {
     const shape *s = g->s;
     const ptrdiff_t nr = panel_width(), v_step = input_step(s, BLOCK), m_step = output_step(BLOCK);
-    transform_input(v, v_step, g->x, t0, count, g->scattered, s);
+    struct fs_tile from[BLOCK], to[BLOCK];
+    (g->scattered ? source_tiles : input_tiles)(from, s, t0, count);
+    (g->scattered ? target_tiles : output_tiles)(to, s, t0, count);
+    transform_input(g, v, from, count);
     for (ptrdiff_t p = 0; p < panels(s); p++) {
         const REAL *filters = g->filters + p * PRODUCTS * filter_step(s);
         for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
             multiply(m + i * m_step, nr, v + i * v_step, channels(s), 1, filters + i * filter_step(s), nr, count,
                      width_of(s, p), s->c, 0);
         }
-        transform_output(g, p, t0, count, m, spoiled);
+        transform_output(g, p, m, to, count, spoiled);
     }
 }
 
@@ -293,11 +303,13 @@ static void add_block(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t t0, p
     static const REAL one = 1;
     enum { TOTAL = 1 * IN + 1 }; /* the place where a transformed tile holds the sum of all its pixels */
     const ptrdiff_t nr = panel_width(), v_step = input_step(s, SUM_BLOCK), m_step = output_step(SUM_BLOCK);
-    transform_input(v, v_step, x, t0, count, 0, s);
+    struct fs_tile of_x[SUM_BLOCK], of_dy[SUM_BLOCK];
+    input_tiles(of_x, s, t0, count);
+    output_tiles(of_dy, s, t0, count);
+    for (ptrdiff_t t = 0; t < count; t++) FS(simd)->winograd_input(v + t * channels(s), v_step, x, of_x + t, s->c);
     for (ptrdiff_t p = 0; p < panels(s); p++, sums += sums_of_panel(s)) {
         for (ptrdiff_t t = 0; t < count; t++) {
-            const struct fs_tile tile = output_tile(s, t0 + t);
-            FS(simd)->winograd_expand(m + t * nr, m_step, dy + p * nr, &tile, filters_in(s, p));
+            FS(simd)->winograd_expand(m + t * nr, m_step, dy + p * nr, of_dy + t, filters_in(s, p));
         }
         for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
             multiply(sums + i * filter_step(s), nr, v + i * v_step, 1, channels(s), m + i * m_step, nr, s->c,

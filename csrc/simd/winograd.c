@@ -8,8 +8,9 @@
  *         0  4  0 -5  0  1            0     0    1
  *
  * (A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.) A gradient goes through the
- * transposed matrices: in g, G^T [(A dy A^T) . (B^T d B)] G; in d, B [(G g G^T) . (A dy A^T)] B^T. Element (i, j) of a transformed tile is i * 6 + j steps away
- * from the first, so that the 36 matrices [tile][channel] or [channel][channel] lie one after the other.
+ * transposed matrices: in g, G^T [(A dy A^T) . (B^T d B)] G; in d, B [(G g G^T) . (A dy A^T)] B^T. Element (i, j) of a
+ * transformed tile is i * 6 + j steps away from the first, so that the 36 matrices [tile][channel] or [channel][channel] lie
+ * one after the other.
  */
 #include "vec.h"
 
@@ -110,6 +111,7 @@ FS_INLINE void input_lanes(REAL *v, ptrdiff_t step, const REAL *x, const struct 
             FS_UNROLL
             for (int i = 0; i < IN; i++) half[i][j] = v_zero();
         }
+        FS_BARRIER();
     }
     FS_UNROLL
     for (int i = 0; i < IN; i++) {
@@ -117,6 +119,7 @@ FS_INLINE void input_lanes(REAL *v, ptrdiff_t step, const REAL *x, const struct 
         by_b_transposed(to, half[i]);
         FS_UNROLL
         for (int j = 0; j < IN; j++) v_store(v + (i * IN + j) * step, to[j]);
+        FS_BARRIER();
     }
 }
 
@@ -179,6 +182,7 @@ FS_INLINE vec output_lanes(REAL *y, const REAL *m, ptrdiff_t step, const struct 
         by_a_transposed(to, d);
         FS_UNROLL
         for (int i = 0; i < OUT; i++) half[i][j] = to[i];
+        FS_BARRIER();
     }
     FS_UNROLL
     for (int i = 0; i < OUT; i++) {
@@ -231,6 +235,7 @@ FS_INLINE vec scatter_lanes(REAL *y, const REAL *m, ptrdiff_t step, const struct
         by_b(to, d);
         FS_UNROLL
         for (int i = 0; i < IN; i++) half[i][j] = to[i];
+        FS_BARRIER();
     }
     FS_UNROLL
     for (int i = 0; i < IN; i++) {

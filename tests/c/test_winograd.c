@@ -28,7 +28,8 @@ static wide at(const REAL *x, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c
 }
 
 static wide output_of(const shape *s, const REAL *x, const REAL *w, ptrdiff_t y, int turned) {
-    const ptrdiff_t k = y % s->k, j = y / s->k % s->out_w, i = y / s->k / s->out_w % s->out_h, n = y / s->k / s->out_w / s->out_h;
+    const ptrdiff_t k = y % s->k, pixel = y / s->k, j = pixel % s->out_w, i = pixel / s->out_w % s->out_h;
+    const ptrdiff_t n = pixel / s->out_w / s->out_h;
     wide sum = 0;
     for (ptrdiff_t c = 0; c < s->c; c++) {
         for (ptrdiff_t t = 0; t < 9; t++) {
@@ -46,7 +47,8 @@ static void name_case(const char *what, const shape *s) {
 /* 48 is the largest of sum |A| |G| |B^T| along one dimension, and more than overlapping sums |B| |G| |A| come to. */
 static wide forward_limit(const shape *s) { return (wide)(48 * 48 * s->c * (s->c + 24) + 25) * EPS; }
 
-static void expect_outputs(const shape *s, const REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, int turned) {
+static void expect_outputs(const shape *s, const REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu,
+                           int turned) {
     for (ptrdiff_t i = 0; i < outputs(s); i++) {
         const wide sum = output_of(s, x, w, i, turned) + (b ? b[i % s->k] : 0);
         expect_near("y", i, y[i], relu && sum < 0 ? 0 : sum, forward_limit(s));
