@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import fastscratch as fs
 from fastscratch.backend._numpy import winograd as rule
+from fastscratch.ops.conv import conv2d_relu, conv2d_relu_max_pool2d
 
 
 def _leaf(rng: np.random.Generator, *shape: int, dtype: Any = np.float64) -> fs.Tensor:
@@ -339,3 +340,48 @@ def test_conv1d_equals_torch() -> None:
             np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-12)
             for ours, other in zip(leaves, theirs, strict=True):
                 np.testing.assert_allclose(ours.grad.numpy(), other.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+def _both(joined: Any, apart: Any, *arrays: np.ndarray) -> list[list[np.ndarray]]:
+    """Result and gradients of each."""
+    results = []
+    for call in (joined, apart):
+        tensors = [fs.tensor(a, requires_grad=True) for a in arrays]
+        y = call(*tensors)
+        y.backward(fs.tensor(np.arange(y.numel(), dtype=np.float32).reshape(y.shape) % 7 - 3))
+        results.append([y.detach().numpy(), *(t.grad.numpy() for t in tensors)])
+    return results
+
+
+@pytest.mark.parametrize("special", [None, np.nan, np.inf])
+@pytest.mark.parametrize("pool", [{}, {"pool_kernel": (3, 2)}, {"pool_kernel": 3, "pool_stride": 2, "pool_padding": 1}])
+def test_convolution_relu_and_pool_joined_are_what_they_are_apart(special: float | None, pool: dict[str, Any]) -> None:
+    rng = np.random.default_rng(1)
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((2, 3, 9, 8), (4, 3, 3, 3), (4,)))
+    if special is not None:
+        x[1, 2, 4, 4] = special
+    kernel = pool.get("pool_kernel", 2)
+    for got, expected in zip(*_both(
+        lambda x, w, b: conv2d_relu_max_pool2d(x, w, b, padding=1, **pool),
+        lambda x, w, b: fs.max_pool2d(fs.conv2d(x, w, b, padding=1).relu(), kernel, pool.get("pool_stride"),
+                                      pool.get("pool_padding", 0)),
+        x, w, b,
+    ), strict=True):  # fmt: skip
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_joined_pool_takes_the_first_of_equals_and_nothing_where_relu_is_zero() -> None:
+    x, w = np.ones((1, 1, 4, 4), np.float32), np.zeros((2, 1, 1, 1), np.float32)
+    b = np.array([1, -1], np.float32)  # all equal and alive; all equal and dead
+    joined, apart = _both(conv2d_relu_max_pool2d, lambda x, w, b: fs.max_pool2d(fs.conv2d(x, w, b).relu(), 2), x, w, b)
+    for got, expected in zip(joined, apart, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert joined[3][1] == 0
+
+
+def test_joined_relu_refuses_a_result_changed_in_place() -> None:
+    x = fs.ones(1, 1, 4, 4).requires_grad_()
+    y = conv2d_relu(x, fs.ones(2, 1, 3, 3))
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match="changed in"):
+        y.sum().backward()

@@ -49,8 +49,10 @@ FS_INLINE void pool_row(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line, p
 
 void FS_SIMD(conv_pool)(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line, ptrdiff_t window_h, ptrdiff_t window_w,
                         int relu, ptrdiff_t c, ptrdiff_t blocks) {
-    if (window_h == 2 && window_w == 2 && relu) { /* the common one, unrolled */
+    if (window_h == 2 && window_w == 2 && relu) { /* the common ones, unrolled */
         pool_row(y, code, z, line, 2, 2, 1, c, blocks);
+    } else if (window_h == 1 && window_w == 2) {
+        pool_row(y, code, z, line, 1, 2, relu, c, blocks);
     } else {
         pool_row(y, code, z, line, window_h, window_w, relu, c, blocks);
     }
@@ -82,6 +84,8 @@ void FS_SIMD(conv_unpool)(REAL *z, const REAL *dy, const uint8_t *code, ptrdiff_
                           ptrdiff_t window_w, ptrdiff_t c, ptrdiff_t blocks) {
     if (window_h == 2 && window_w == 2) {
         unpool_row(z, dy, code, line, 2, 2, c, blocks);
+    } else if (window_h == 1 && window_w == 2) {
+        unpool_row(z, dy, code, line, 1, 2, c, blocks);
     } else {
         unpool_row(z, dy, code, line, window_h, window_w, c, blocks);
     }

@@ -7,7 +7,7 @@
 
 /* p pixels by k channels, p k <= VL, constants wherever this is inlined; w has the length of the windows' whole registers. */
 FS_INLINE void dots(const int p, const int k, REAL *y, ptrdiff_t y_row, const struct fs_segments *segments, const REAL *a,
-                    ptrdiff_t a_row, const REAL *w, ptrdiff_t w_step, const REAL *bias, int relu) {
+                    ptrdiff_t a_row, const REAL *w, ptrdiff_t w_step, vec start, int relu) {
     const ptrdiff_t run = segments->run;
     vec acc[VL];
     FS_UNROLL
@@ -32,13 +32,20 @@ FS_INLINE void dots(const int p, const int k, REAL *y, ptrdiff_t y_row, const st
         FS_UNROLL
         for (int i = 0; i < half; i++) acc[i] = v_add(acc[i], acc[i + half]);
     }
-    REAL total[VL];
-    v_store(total, acc[0]);
-    for (int i = 0; i < p; i++) {
-        for (int j = 0; j < k; j++) {
-            const REAL value = total[i * k + j] + (bias ? bias[j] : 0);
-            y[i * y_row + j] = relu && value <= 0 ? 0 : value;
+    vec sum = v_add(acc[0], start);
+    if (relu) sum = v_max(v_zero(), sum); /* in this order NaN stays */
+    if (y_row == k) { /* one store: many small ones would wait for one another where y is not in the cache */
+        if (p * k == VL) {
+            v_store(y, sum);
+        } else {
+            v_store_n(y, sum, p * k);
         }
+        return;
+    }
+    REAL total[VL];
+    v_store(total, sum);
+    for (int i = 0; i < p; i++) {
+        for (int j = 0; j < k; j++) y[i * y_row + j] = total[i * k + j];
     }
 }
 
@@ -46,14 +53,17 @@ FS_INLINE void dots(const int p, const int k, REAL *y, ptrdiff_t y_row, const st
     {                                                                                                       \
         enum { P = VL / k > 0 ? VL / k : 1 };                                                               \
         for (; i + P <= m; i += P) {                                                                        \
-            dots(P, k, y + i * y_row, y_row, segments, a + i * a_row, a_row, w, w_step, bias, relu);        \
+            dots(P, k, y + i * y_row, y_row, segments, a + i * a_row, a_row, w, w_step, start, relu);       \
         }                                                                                                   \
-        for (; i < m; i++) dots(1, k, y + i * y_row, y_row, segments, a + i * a_row, a_row, w, w_step, bias, relu); \
+        for (; i < m; i++) dots(1, k, y + i * y_row, y_row, segments, a + i * a_row, a_row, w, w_step, start, relu); \
     }                                                                                                       \
     break;
 
 void FS_SIMD(conv_dots)(ptrdiff_t m, ptrdiff_t k, REAL *y, ptrdiff_t y_row, const struct fs_segments *segments,
                         const REAL *a, ptrdiff_t a_row, const REAL *w, ptrdiff_t w_step, const REAL *bias, int relu) {
+    REAL biases[VL] = {0};
+    for (ptrdiff_t j = 0; bias && j < VL; j++) biases[j] = bias[j % k];
+    const vec start = v_load(biases);
     ptrdiff_t i = 0;
     switch (k) {
     case 1: DOTS(1)
