@@ -5,6 +5,7 @@ is asked at every call: who registers a hook, or puts something in the place of 
 Options that can change (weights, training, inplace, sizes) are read at every call as well, so nothing goes stale.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -130,13 +131,17 @@ class _Run:
 
 
 def steps(modules: Sequence[Any]) -> list[Any]:
-    """What to call one after the other to apply the modules: runs where there are any, else the modules themselves."""
+    """What to call one after the other to apply the modules: runs where there are any, else the modules themselves.
+
+    A module that stands in the list more than once is called by itself each time.
+    """
     found: list[Any] = []
+    shared = {module for module, count in Counter(map(id, modules)).items() if count > 1}
     at = 0
     while at < len(modules):
         for length in range(_LONGEST, 0, -1):
             run = modules[at : at + length]
-            fused = _RULES.get(tuple(map(type, run)))
+            fused = None if shared.intersection(map(id, run)) else _RULES.get(tuple(map(type, run)))
             if fused is not None:
                 break
         found.append(modules[at] if fused is None else _Run(run, fused))
