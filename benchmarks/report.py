@@ -153,7 +153,8 @@ def _plot_ratios(plt: Any, rows: list[dict[str, Any]]) -> Any:
     for i, threads in enumerate(counts):
         of = {label: row for label, row in zip(labels, rows, strict=True) if row["threads"] == threads}
         y = [n + (i - (len(counts) - 1) / 2) * height for n, name in enumerate(names) if name in of]
-        axes.barh(y, [_ratio_of(of[name]) for name in names if name in of], height, label=f"{threads} threads")
+        width = [_ratio_of(of[name]) - 1 for name in names if name in of]
+        axes.barh(y, width, height, left=1, label="1 thread" if threads == 1 else f"{threads} threads")
     targets = {row["work"]: row["target"] for row in rows if row.get("target")}
     if targets:
         at = [n for n, name in enumerate(names) if name in targets]
@@ -165,7 +166,7 @@ def _plot_ratios(plt: Any, rows: list[dict[str, Any]]) -> Any:
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.set_xlabel("the peer's time / ours (median); more is faster")
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     return figure
 
 
@@ -179,7 +180,8 @@ def _plot_scaling(plt: Any, rows: list[dict[str, Any]]) -> Any:
             for panel, key, slope, scale in zip(
                 grid[:, column], ("seconds", "peak_bytes"), ("slope", "memory_slope"), (1e3, 1e-6), strict=True
             ):
-                panel.plot(x, [scale * row[key] for row in line], "o-", label=f"{network}: slope {line[0][slope]:.2f}")
+                label = f"{network}: slope {line[0][slope]:.2f}" if len(line) > 1 else network
+                panel.plot(x, [scale * row[key] for row in line], "o-", label=label)
                 panel.set_xscale("log", base=2)
                 panel.set_yscale("log")
                 panel.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
