@@ -53,8 +53,10 @@ typedef struct {
     const shape *s;
     REAL *y;        /* forward: the output. Backward: dx */
     const REAL *x;  /* forward: the input. Backward: dy */
-    int32_t *index; /* max: written */
+    int32_t *index;       /* max: written */
     const int32_t *taken; /* max backward: read */
+    uint8_t *code;        /* max of blocks: written */
+    const uint8_t *coded; /* and read */
     ptrdiff_t rows;   /* forward: output rows in a chunk */
     ptrdiff_t images; /* backward: images in a chunk */
     atomic_int status;
@@ -149,6 +151,25 @@ int FS(avg_pool2d_forward)(REAL *y, const REAL *x, const struct fs_pool *s) {
     return FS_OK;
 }
 
+/* The windows side by side: what was taken fits into a byte. */
+static void blocks_chunk(ptrdiff_t chunk, void *ctx) {
+    job *g = ctx;
+    const shape *s = g->s;
+    const ptrdiff_t end = min(s->n * s->out_h, (chunk + 1) * g->rows), line = s->w * s->c;
+    for (ptrdiff_t row = chunk * g->rows; row < end; row++) {
+        const ptrdiff_t at = row * s->out_w * s->c, n = row / s->out_h, i = row % s->out_h * s->kernel_h;
+        FS(simd)->conv_pool(g->y + at, g->code + at, g->x + (n * s->h + i) * line, line, s->kernel_h, s->kernel_w, 0, s->c,
+                            s->out_w);
+    }
+}
+
+int FS(max_pool2d_blocks_forward)(REAL *y, uint8_t *code, const REAL *x, const struct fs_pool *s) {
+    job g = {.s = s, .y = y, .code = code, .x = x};
+    if (s->kernel_h * s->kernel_w > 255) return FS_EINVAL;
+    forward(&g, blocks_chunk);
+    return FS_OK;
+}
+
 /* ---- backward: a chunk is some images, so that overlapping windows add up in a fixed order ---- */
 
 static void zero_image(job *g, ptrdiff_t n) {
@@ -211,6 +232,29 @@ static void scatter_chunk(ptrdiff_t chunk, void *ctx) {
     }
 }
 
+/* Writes image n of dx block by block, and 0 beyond the last ones. */
+static void unpool_image(job *g, ptrdiff_t n) {
+    const shape *s = g->s;
+    const ptrdiff_t line = s->w * s->c, covered = s->out_w * s->kernel_w * s->c, done = s->out_h * s->kernel_h;
+    REAL *dx = g->y + n * s->h * line;
+    for (ptrdiff_t i = 0; i < s->out_h; i++) {
+        const ptrdiff_t at = (n * s->out_h + i) * s->out_w * s->c;
+        REAL *rows = dx + i * s->kernel_h * line;
+        FS(simd)->conv_unpool(rows, g->x + at, g->coded + at, line, s->kernel_h, s->kernel_w, s->c, s->out_w);
+        if (covered == line) continue;
+        for (ptrdiff_t r = 0; r < s->kernel_h; r++) {
+            memset(rows + r * line + covered, 0, (size_t)(line - covered) * sizeof(REAL));
+        }
+    }
+    memset(dx + done * line, 0, (size_t)((s->h - done) * line) * sizeof(REAL));
+}
+
+static void unpool_chunk(ptrdiff_t chunk, void *ctx) {
+    job *g = ctx;
+    const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->images);
+    for (ptrdiff_t n = chunk * g->images; n < end; n++) unpool_image(g, n);
+}
+
 static void spread_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
     const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->images);
@@ -232,6 +276,13 @@ int FS(max_pool2d_backward)(REAL *dx, const REAL *dy, const int32_t *index, cons
     atomic_init(&g.status, FS_OK);
     backward(&g, scatter_chunk);
     return atomic_load(&g.status);
+}
+
+int FS(max_pool2d_blocks_backward)(REAL *dx, const REAL *dy, const uint8_t *code, const struct fs_pool *s) {
+    job g = {.s = s, .y = dx, .x = dy, .coded = code};
+    if (s->out_h * s->kernel_h > s->h || s->out_w * s->kernel_w > s->w) return FS_EINVAL;
+    backward(&g, unpool_chunk);
+    return FS_OK;
 }
 
 int FS(avg_pool2d_backward)(REAL *dx, const REAL *dy, const struct fs_pool *s) {

@@ -91,11 +91,13 @@ int FN(conv2d_pool_backward)(T *dx, T *dw, T *db, const T *dy, const uint8_t *co
 
 /* ---- dropout.c ---- */
 
-/* y[i] = w[i] >= round(p 2^32) ? x[i] / (1 - p) : 0, for w[i] word i % 4 of Philox4x32-10 at the counter (i / 4, offset),
+/* kept[i] = w[i] >= round(p 2^32) and y[i] = kept[i] ? x[i] / (1 - p) : 0, for w[i] word i % 4 of Philox4x32-10 at the counter (i / 4, offset),
  * low word first, under the key. 0 <= p <= 1, else FS_EINVAL. The quotient is x times the rounded 1 / (1 - p): two
  * roundings. A dropped element is 0 even where x is NaN or infinite.
  * J. Salmon, M. Moraes, R. Dror and D. Shaw, Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011. */
-int FN(dropout)(T *y, const T *x, ptrdiff_t n, double p, uint64_t key, uint64_t offset);
+int FN(dropout_forward)(T *y, uint8_t *kept, const T *x, ptrdiff_t n, double p, uint64_t key, uint64_t offset);
+/* dx[i] = kept[i] ? dy[i] / (1 - p) : 0, rounded as on the way forward. */
+int FN(dropout_backward)(T *dx, const T *dy, const uint8_t *kept, ptrdiff_t n, double p);
 
 /* ---- optim.c ----
  * Lists of arrays: array i of each list has the elements start[i] .. start[i+1] - 1 of the run of all elements
@@ -179,6 +181,10 @@ int FN(max_pool2d_forward)(T *y, int32_t *index, const T *x, const struct fs_poo
 /* dx[index] += dy, in the order of dy. FS_EINDEX for an index that is neither -1 nor in the image.
  * |error| <= (terms - 1) eps sum |dy|. */
 int FN(max_pool2d_backward)(T *dx, const T *dy, const int32_t *index, const struct fs_pool *shape);
+/* The same for blocks side by side (stride = kernel, no padding, no dilation, out = floor(in / kernel)) of at most 255 taps:
+ * code = the number of the tap taken, row by row. Else FS_EINVAL. Exact both ways; a code beyond the taps gives no gradient. */
+int FN(max_pool2d_blocks_forward)(T *y, uint8_t *code, const T *x, const struct fs_pool *shape);
+int FN(max_pool2d_blocks_backward)(T *dx, const T *dy, const uint8_t *code, const struct fs_pool *shape);
 /* y = the sum of each window / its divisor; |error| <= (taps + 1) eps sum |x| / divisor. Every window holds something. */
 int FN(avg_pool2d_forward)(T *y, const T *x, const struct fs_pool *shape);
 /* dx = the sum of dy / divisor over the windows that x is in; |error| <= (taps + 1) eps sum |dy| / divisor. */

@@ -102,7 +102,7 @@ NETS: dict[str, Net] = {
             *(nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(5 * 2 * 3, 6), nn.ReLU(), nn.Linear(6, 2)),
         ],
         (3, 1, 6, 8),
-        [*["conv2d_forward", "batch_norm_forward"] * 2, "max_pool2d_forward", *["linear_forward"] * 2],
+        [*["conv2d_forward", "batch_norm_forward"] * 2, "max_pool2d_blocks_forward", *["linear_forward"] * 2],
     ),
 }
 
@@ -271,9 +271,9 @@ def test_hooks_see_their_module(hook: str, at: int) -> None:
 @pytest.mark.parametrize(
     ("at", "kernels"),
     [
-        (0, ["conv2d_forward", "relu_forward", "max_pool2d_forward"]),
-        (1, ["conv2d_forward", "relu_forward", "max_pool2d_forward"]),
-        (2, ["conv2d_forward", "max_pool2d_forward"]),
+        (0, ["conv2d_forward", "relu_forward", "max_pool2d_blocks_forward"]),
+        (1, ["conv2d_forward", "relu_forward", "max_pool2d_blocks_forward"]),
+        (2, ["conv2d_forward", "max_pool2d_blocks_forward"]),
     ],
 )
 def test_what_is_before_a_hook_is_still_fused(at: int, kernels: list[str]) -> None:

@@ -144,6 +144,7 @@ def test_conv2d_and_what_follows_by_hand() -> None:
 def test_pools_by_hand() -> None:
     x = ones(1, 2, 4, 4)
     assert work("max_pool2d_forward", x, (2, 2), (2, 2), (0, 0), (1, 1), False) == (8 * 3, 4 * (32 + 8 + 8), "float32")
+    assert work("max_pool2d_blocks_forward", x, (2, 2)) == (8 * 3, 4 * (32 + 8) + 8, "float32")
     assert work("avg_pool2d_forward", x, (2, 2), (2, 2), (0, 0), False, True, None) == (8 * 4, 4 * 40, "float32")
 
 

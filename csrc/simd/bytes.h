@@ -29,6 +29,15 @@ FS_INLINE vec load_bytes(const uint8_t *p, ptrdiff_t n) {
     memcpy(&eight, p, n == VL ? 8 : (size_t)n);
     const __m256i wide = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)eight));
     return v_or_bits(_mm256_castsi256_ps(wide), v_set1_bits(BYTE_BITS));
+#elif defined(FS_ISA_AVX2)
+    uint32_t four = 0;
+    memcpy(&four, p, n == VL ? 4 : (size_t)n);
+    return v_or_bits(FROM_INT(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128((int)four))), v_set1_bits(BYTE_BITS));
+#elif defined(VEC_SSE2) && !defined(FS_F64)
+    uint32_t four = 0;
+    memcpy(&four, p, n == VL ? 4 : (size_t)n);
+    const __m128i words = _mm_unpacklo_epi8(_mm_cvtsi32_si128((int)four), _mm_setzero_si128());
+    return v_or_bits(FROM_INT(_mm_unpacklo_epi16(words, _mm_setzero_si128())), v_set1_bits(BYTE_BITS));
 #else
     REAL lane[VL] = {0};
     for (ptrdiff_t i = 0; i < VL && i < n; i++) lane[i] = (REAL)BYTE_BASE + p[i];
@@ -46,6 +55,10 @@ FS_INLINE void store_bytes(uint8_t *p, vec x, ptrdiff_t n) {
     const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
     const uint64_t eight = (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(words, words));
     memcpy(p, &eight, n == VL ? 8 : (size_t)n);
+#elif defined(VEC_SSE2) && !defined(FS_F64)
+    const __m128i b = _mm_and_si128(TO_INT(x), _mm_set1_epi32(255)), words = _mm_packs_epi32(b, b);
+    const uint32_t four = (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+    memcpy(p, &four, n == VL ? 4 : (size_t)n);
 #else
     REAL lane[VL];
     v_store(lane, x);

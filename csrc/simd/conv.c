@@ -51,6 +51,8 @@ void FS_SIMD(conv_pool)(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line, p
                         int relu, ptrdiff_t c, ptrdiff_t blocks) {
     if (window_h == 2 && window_w == 2 && relu) { /* the common ones, unrolled */
         pool_row(y, code, z, line, 2, 2, 1, c, blocks);
+    } else if (window_h == 2 && window_w == 2) {
+        pool_row(y, code, z, line, 2, 2, 0, c, blocks);
     } else if (window_h == 1 && window_w == 2) {
         pool_row(y, code, z, line, 1, 2, relu, c, blocks);
     } else {

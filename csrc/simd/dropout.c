@@ -1,7 +1,7 @@
 /* Philox4x32-10 over a run of elements. Integer code in short loops of fixed length, which compilers turn into whatever
  * 32 x 32 -> 64 bit multiply the instruction set has: no register type needed.
  */
-#include "vec.h"
+#include "bytes.h"
 #include "kernels.h"
 
 enum { COUNTERS = 32, ROUNDS = 10 }; /* counters worked on together; 16 or fewer and GCC unrolls instead of vectorising */
@@ -36,18 +36,33 @@ static void philox(uint32_t *FS_RESTRICT word, uint64_t first, uint64_t offset, 
     }
 }
 
-void FS_SIMD(dropout_run)(REAL *y, const REAL *x, ptrdiff_t n, uint64_t counter, uint64_t offset, uint64_t key,
-                          uint32_t threshold, REAL scale) {
+void FS_SIMD(dropout_run)(REAL *FS_RESTRICT y, uint8_t *FS_RESTRICT kept, const REAL *FS_RESTRICT x, ptrdiff_t n,
+                          uint64_t counter, uint64_t offset, uint64_t key, uint32_t threshold, REAL scale) {
     uint32_t word[4 * COUNTERS];
     ptrdiff_t i = 0;
     for (; i + 4 * COUNTERS <= n; i += 4 * COUNTERS, counter += COUNTERS) {
         philox(word, counter, offset, key);
         for (int j = 0; j < 4 * COUNTERS; j++) {
-            const REAL kept = x[i + j] * scale;
-            y[i + j] = word[j] >= threshold ? kept : 0;
+            const REAL value = x[i + j] * scale;
+            y[i + j] = word[j] >= threshold ? value : 0;
         }
+        for (int j = 0; j < 4 * COUNTERS; j++) kept[i + j] = word[j] >= threshold;
     }
     if (i == n) return;
     philox(word, counter, offset, key);
-    for (ptrdiff_t j = 0; i + j < n; j++) y[i + j] = word[j] >= threshold ? x[i + j] * scale : 0;
+    for (ptrdiff_t j = 0; i + j < n; j++) {
+        kept[i + j] = word[j] >= threshold;
+        y[i + j] = kept[i + j] ? x[i + j] * scale : 0;
+    }
+}
+
+FS_INLINE vec pass(const uint8_t *kept, vec dy, vec scale, ptrdiff_t n) {
+    return v_select(v_gt(load_bytes(kept, n), v_set1(BYTE_BASE)), v_mul(dy, scale), v_zero());
+}
+
+void FS_SIMD(dropout_pass)(REAL *dx, const REAL *dy, const uint8_t *kept, ptrdiff_t n, REAL scale) {
+    const vec s = v_set1(scale);
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) v_store(dx + i, pass(kept + i, v_load(dy + i), s, VL));
+    if (i < n) v_store_n(dx + i, pass(kept + i, v_load_n(dy + i, n - i), s, n - i), n - i);
 }

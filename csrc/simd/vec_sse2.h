@@ -2,6 +2,7 @@
 #include <emmintrin.h>
 
 #define HAVE_FMA 0
+#define VEC_SSE2 1
 #ifdef FS_F64
 #define VL 2
 typedef __m128d vec;

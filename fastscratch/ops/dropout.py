@@ -1,4 +1,4 @@
-"""Dropout, of elements and of whole channels. Nothing is saved for the way back: the generator is run again."""
+"""Dropout, of elements and of whole channels."""
 
 import numpy as np
 
@@ -34,7 +34,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     Notes
     -----
     Which elements are dropped depends on the seed, on how many draws came before and on an element's place in memory,
-    not on backend, dtype or the number of threads. A dropped element is 0 even where it was NaN or infinite.
+    not on backend, dtype or the number of threads. A dropped element is 0 even where it was NaN or infinite. One byte per
+    element, which says whether it was kept, is saved for the way back.
 
     References
     ----------
@@ -52,24 +53,13 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0:
         return x
     seed, offset = default_generator.next_key()
-    y = backend.dropout(x.array, p, seed, offset)
-    result = record(y, (x,), _dropout_gradient, p, seed, offset, _order_in_memory(y))
+    y, kept = backend.dropout_forward(x.array, p, seed, offset)
+    result = record(y, (x,), _dropout_gradient, kept, p)
     return replace(x, result) if inplace else result
 
 
-def _dropout_gradient(dy, needs, p, seed, offset, order):
-    if order is None:
-        return (backend.dropout(np.ascontiguousarray(dy), p, seed, offset),)
-    # Lay dy out as y was, so that each element meets its own random word again.
-    dx = backend.dropout(np.ascontiguousarray(dy.transpose(order)), p, seed, offset)
-    return (dx.transpose(np.argsort(order)),)
-
-
-def _order_in_memory(y: np.ndarray) -> tuple[int, ...] | None:
-    """The axes from the slowest to the fastest; None where that is their logical order."""
-    if y.flags.c_contiguous:
-        return None
-    return tuple(sorted(range(y.ndim), key=lambda axis: -y.strides[axis]))
+def _dropout_gradient(dy, needs, kept, p):
+    return (backend.dropout_backward(dy, kept, p),)
 
 
 def _checked(input: Tensor, p: float, operation: str) -> Tensor:

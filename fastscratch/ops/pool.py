@@ -224,9 +224,23 @@ def _max_pool(
     geometry = _windows(x.shape, kernel_size, stride, padding, dilation, dims, name)
     batched = x.ndim == dims + 2
     images = as_images(x.array, dims, batched)
+    if not return_indices and _are_blocks(*geometry, bool(ceil_mode)):
+        y, code = backend.max_pool2d_blocks_forward(images, geometry[0])
+        y = from_images(y, dims, batched)
+        return record(y, (x,), _max_blocks_gradient, code, images.shape, geometry[0], dims, batched)
     y, argmax = backend.max_pool2d_forward(images, *geometry, bool(ceil_mode))
     out = record(from_images(y, dims, batched), (x,), _max_pool_gradient, argmax, images.shape, dims, batched)
     return (out, wrap(from_images(argmax, dims, batched).astype("int64"))) if return_indices else out
+
+
+def _are_blocks(kernel: Pair, step: Pair, pad: Pair, spread: Pair, ceil_mode: bool) -> bool:
+    """Do the windows lie side by side, with so few taps that the number of one fits into a byte?"""
+    return step == kernel and pad == (0, 0) and spread == (1, 1) and not ceil_mode and kernel[0] * kernel[1] <= 255
+
+
+def _max_blocks_gradient(dy, needs, code, shape, kernel, dims, batched):
+    dx = backend.max_pool2d_blocks_backward(as_images(dy, dims, batched), code, shape, kernel)
+    return (from_images(dx, dims, batched),)
 
 
 def _max_pool_gradient(dy, needs, argmax, shape, dims, batched):

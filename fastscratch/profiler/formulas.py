@@ -163,6 +163,8 @@ def _table() -> dict[str, Formula]:
         # ---- pooling: windows of r x s ----
         "max_pool2d_forward": Formula("y (r s - 1)", "x + y + argmax", "y argmax", **_WINDOW),
         "max_pool2d_backward": Formula("dy", "dy + argmax + dx", "dx"),
+        "max_pool2d_blocks_forward": Formula("y (r s - 1)", "x + y + code", "y code", **_WINDOW),
+        "max_pool2d_blocks_backward": Formula("0", "dy + code + dx", "dx"),
         "avg_pool2d_forward": Formula("y r s", "x + y", **_WINDOW),
         "avg_pool2d_backward": Formula("dy (r s + 1)", "dy + dx", "dx", **_WINDOW),
         "adaptive_avg_pool2d_forward": Formula("x + y", "x + y"),
@@ -195,7 +197,8 @@ def _table() -> dict[str, Formula]:
         "cross_entropy_forward": Formula("4 x", "x + target + weight + loss + lse", "loss lse total count"),
         "cross_entropy_backward": Formula("4 dx", "dy + x + lse + target + weight + dx", "dx"),
         # ---- drawing and fetching; random bits are no floating point operations ----
-        "dropout": Formula("y", "x + y"),
+        "dropout_forward": Formula("y", "x + y + kept", "y kept"),
+        "dropout_backward": Formula("dy", "dy + kept + dx", "dx"),
         "embedding_forward": Formula("0", "2 y + index"),
         "embedding_backward": Formula("dy", "dy + index + dw", "dw"),
         # ---- optimizers ----

@@ -25,12 +25,13 @@ static void known_answers(void) {
     }
 }
 
-static void expect_dropped(const REAL *y, const REAL *x, ptrdiff_t n, double p, uint64_t first, uint64_t key,
+static void expect_dropped(const REAL *y, const uint8_t *kept, const REAL *x, ptrdiff_t n, double p, uint64_t first, uint64_t key,
                            uint64_t offset) {
     const uint64_t threshold = (uint64_t)(p * 4294967296.0 + 0.5);
     for (ptrdiff_t i = 0; i < n; i++) {
-        const int kept = philox_word(first + (uint64_t)i / 4, offset, key, (int)(i % 4)) >= threshold;
-        const wide want = kept ? (wide)x[i] / (1 - (wide)p) : 0;
+        const int stays = philox_word(first + (uint64_t)i / 4, offset, key, (int)(i % 4)) >= threshold;
+        if (kept[i] != stays) FAIL("kept[%td] is %d", i, kept[i]);
+        const wide want = stays ? (wide)x[i] / (1 - (wide)p) : 0;
         expect_near("y", i, y[i], want, 4 * EPS * W(fabs)(want));
     }
 }
@@ -38,9 +39,12 @@ static void expect_dropped(const REAL *y, const REAL *x, ptrdiff_t n, double p, 
 static void dropout_case(ptrdiff_t n, double p, uint64_t key, uint64_t offset) {
     CASE("n=%td p=%g", n, p);
     const REAL *x = input("x", n);
-    REAL *y = output("y", n);
-    RUN(FS(dropout)(y, x, n, p, key, offset));
-    expect_dropped(y, x, n, p, 0, key, offset);
+    REAL *y = output("y", n), *dx = output("dx", n);
+    uint8_t *kept = guard_alloc("kept", (size_t)n, GUARD_OUTPUT);
+    RUN(FS(dropout_forward)(y, kept, x, n, p, key, offset));
+    expect_dropped(y, kept, x, n, p, 0, key, offset);
+    RUN(FS(dropout_backward)(dx, x, kept, n, p));
+    for (ptrdiff_t i = 0; i < n; i++) expect_equal("dx", i, dx[i], y[i]);
 }
 
 static void dropout(void) {
@@ -56,7 +60,8 @@ static void dropped_is_zero(void) {
     CASE("NaN and infinities");
     REAL *x = input("x", n), *y = output("y", n);
     for (ptrdiff_t i = 0; i < n; i++) x[i] = (REAL)(i % 2 ? NAN : INFINITY);
-    RUN(FS(dropout)(y, x, n, 0.5, 3, 4));
+    uint8_t *all = guard_alloc("kept", (size_t)n, GUARD_OUTPUT);
+    RUN(FS(dropout_forward)(y, all, x, n, 0.5, 3, 4));
     for (ptrdiff_t i = 0; i < n; i++) {
         const int kept = philox_word((uint64_t)i / 4, 4, 3, (int)(i % 4)) >= 0x80000000u;
         expect_equal("y", i, y[i], kept ? x[i] : 0);
@@ -65,9 +70,11 @@ static void dropped_is_zero(void) {
 
 static void refusals(void) {
     REAL x = 1, y = 2;
-    EXPECT(FS(dropout)(&y, &x, 1, -0.1, 0, 0) == FS_EINVAL);
-    EXPECT(FS(dropout)(&y, &x, 1, 1.1, 0, 0) == FS_EINVAL);
-    EXPECT(FS(dropout)(&y, &x, 1, NAN, 0, 0) == FS_EINVAL);
+    uint8_t k = 1;
+    EXPECT(FS(dropout_forward)(&y, &k, &x, 1, -0.1, 0, 0) == FS_EINVAL);
+    EXPECT(FS(dropout_forward)(&y, &k, &x, 1, 1.1, 0, 0) == FS_EINVAL);
+    EXPECT(FS(dropout_forward)(&y, &k, &x, 1, NAN, 0, 0) == FS_EINVAL);
+    EXPECT(FS(dropout_backward)(&y, &x, &k, 1, 1.1) == FS_EINVAL);
     EXPECT(y == 2);
 }
 
@@ -78,8 +85,9 @@ static void dropout_run(void) {
         const REAL *x = input("x", n);
         REAL *y = output("y", n);
         const uint64_t counter = 0xfffffff0u;
-        CALL(FS(simd)->dropout_run(y, x, n, counter, 7, 9, 0x40000000u, (REAL)(1 / 0.75)));
-        expect_dropped(y, x, n, 0.25, counter, 9, 7);
+        uint8_t *kept = guard_alloc("kept", (size_t)n, GUARD_OUTPUT);
+        CALL(FS(simd)->dropout_run(y, kept, x, n, counter, 7, 9, 0x40000000u, (REAL)(1 / 0.75)));
+        expect_dropped(y, kept, x, n, 0.25, counter, 9, 7);
     }
 }
 

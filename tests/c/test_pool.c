@@ -81,6 +81,31 @@ static void max_case(shape s, int with_nan) {
     for (ptrdiff_t i = 0; i < input_size(&s); i++) expect_near("dx", i, dx[i], sum[i], MOST_TAPS * EPS * size[i]);
 }
 
+/* Blocks of kernel_h x kernel_w side by side, against the windows. */
+static void blocks_case(shape s, int with_nan) {
+    name_case("blocks", &s);
+    REAL *x = input("x", input_size(&s));
+    const REAL *dy = input("dy", output_size(&s));
+    REAL *y = output("y", output_size(&s)), *want = output("y of windows", output_size(&s));
+    REAL *dx = output("dx", input_size(&s)), *want_dx = output("dx of windows", input_size(&s));
+    uint8_t *code = guard_alloc("code", (size_t)output_size(&s), GUARD_OUTPUT);
+    int32_t *index = guard_alloc("index", (size_t)output_size(&s) * sizeof(int32_t), GUARD_OUTPUT);
+    for (ptrdiff_t i = 0; i < input_size(&s); i++) {
+        x[i] = with_nan && check_below(100) == 0 ? (REAL)NAN : (REAL)(int)(x[i] * 4);
+    }
+    RUN(FS(max_pool2d_blocks_forward)(y, code, x, &s));
+    RUN(FS(max_pool2d_forward)(want, index, x, &s));
+    for (ptrdiff_t i = 0; i < output_size(&s); i++) {
+        const ptrdiff_t row = i / s.c / s.out_w % s.out_h, column = i / s.c % s.out_w;
+        const ptrdiff_t h = row * s.kernel_h + code[i] / s.kernel_w, w = column * s.kernel_w + code[i] % s.kernel_w;
+        expect_equal("y", i, y[i], want[i]);
+        if (index[i] != h * s.w + w) FAIL("code[%td] is %d", i, code[i]);
+    }
+    RUN(FS(max_pool2d_blocks_backward)(dx, dy, code, &s));
+    RUN(FS(max_pool2d_backward)(want_dx, dy, index, &s));
+    for (ptrdiff_t i = 0; i < input_size(&s); i++) expect_equal("dx", i, dx[i], want_dx[i]);
+}
+
 static void avg_case(shape s) {
     ptrdiff_t element[MOST_TAPS], divisor;
     int32_t plane[MOST_TAPS];
@@ -159,6 +184,18 @@ static void max_pool2d(void) {
     max_case(halving(5, 9, 62), 0); /* for threads */
 }
 
+static void blocks(void) {
+    for (int i = 0; i < 60; i++) {
+        shape s = any_shape(0);
+        s.pad_h = s.pad_w = 0;
+        s.stride_h = s.kernel_h, s.stride_w = s.kernel_w;
+        s.out_h = s.h / s.kernel_h, s.out_w = s.w / s.kernel_w;
+        if (s.out_h > 0 && s.out_w > 0) blocks_case(s, i % 3 == 0);
+    }
+    for (ptrdiff_t c = 0; c <= 35; c++) blocks_case(halving(2, c, 5), 0);
+    blocks_case(halving(5, 9, 62), 0); /* for threads */
+}
+
 static void avg_pool2d(void) {
     for (int i = 0; i < 100; i++) avg_case(any_shape(0));
     for (ptrdiff_t c = 0; c <= 35; c++) avg_case(halving(2, c, 4));
@@ -194,6 +231,7 @@ static void wrong_index(void) {
 }
 
 const struct test FS(tests_pool)[] = {{"max_pool2d", max_pool2d},
+                                      {"blocks", blocks},
                                       {"avg_pool2d", avg_pool2d},
                                       {"adaptive", adaptive},
                                       {"wrong index", wrong_index},

@@ -41,7 +41,7 @@ from .conv import (
     conv2d_pool_forward,
     conv2d_relu_backward,
 )
-from .dropout import dropout
+from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
 from .loss import (
     cross_entropy_backward,
@@ -56,6 +56,8 @@ from .pool import (
     avg_pool2d_backward,
     avg_pool2d_forward,
     max_pool2d_backward,
+    max_pool2d_blocks_backward,
+    max_pool2d_blocks_forward,
     max_pool2d_forward,
 )
 from .rbf import rbf_gram
@@ -91,7 +93,8 @@ __all__ = [
     "cross_entropy_backward",
     "cross_entropy_forward",
     "div",
-    "dropout",
+    "dropout_backward",
+    "dropout_forward",
     "elu_backward",
     "elu_forward",
     "embedding_backward",
@@ -124,6 +127,8 @@ __all__ = [
     "matmul",
     "matmul_backward",
     "max_pool2d_backward",
+    "max_pool2d_blocks_backward",
+    "max_pool2d_blocks_forward",
     "max_pool2d_forward",
     "mul",
     "rbf_gram",

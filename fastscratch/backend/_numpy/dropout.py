@@ -38,16 +38,26 @@ def random_words(n: int, seed: int, offset: int) -> Array:
     return np.stack(philox4x32(counter, (seed & 0xFFFFFFFF, seed >> 32)), axis=-1).ravel()[:n]
 
 
+def _scaled(x: Array, kept: Array, p: float) -> Array:
+    y = np.zeros_like(x)
+    if p < 1:
+        np.multiply(x, x.dtype.type(1 / (1 - p)), out=y, where=kept)
+    return y
+
+
 @bounded(ulps(1.5))
-def dropout(x: Array, p: float, seed: int, offset: int) -> Array:
-    """Zero with probability p, else x / (1 - p); element i in memory uses word i of the stream (seed, offset)."""
+def dropout_forward(x: Array, p: float, seed: int, offset: int) -> tuple[Array, Array]:
+    """Zero with probability p, else x / (1 - p), and which are kept; element i in memory uses word i of (seed, offset)."""
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
     kept = np.empty_like(x, dtype=bool)  # keeps the order of the axes in memory
     in_memory = kept.transpose(sorted(range(x.ndim), key=lambda axis: -kept.strides[axis]))
     threshold = math.floor(p * 2.0**32 + 0.5)
     in_memory[...] = (random_words(x.size, seed, offset) >= threshold).reshape(in_memory.shape)
-    y = np.zeros_like(x)
-    if p < 1:
-        np.multiply(x, x.dtype.type(1 / (1 - p)), out=y, where=kept)
-    return y
+    return _scaled(x, kept, p), kept
+
+
+@bounded(ulps(1.5))
+def dropout_backward(dy: Array, kept: Array, p: float) -> Array:
+    """dy / (1 - p) where an element was kept, else 0."""
+    return _scaled(dy, kept, p)

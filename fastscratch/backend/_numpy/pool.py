@@ -92,6 +92,28 @@ def max_pool2d_backward(dy: Array, argmax: Array, input_shape: tuple[int, ...]) 
     return _scatter(dy, argmax, input_shape)
 
 
+def _in_block(out: Pair, kernel: Pair, width: int) -> tuple[Array, Array]:
+    """h * width + w of the first element of each block, and of each tap after it, row by row."""
+    (rows, columns), (i, j) = (np.indices(size) for size in (out, kernel))
+    return rows * kernel[0] * width + columns * kernel[1], (i * width + j).ravel()
+
+
+@bounded(exact)
+def max_pool2d_blocks_forward(x: Array, kernel: Pair) -> tuple[Array, Array]:
+    """The largest of each block (stride = kernel), and the number of the tap that it was taken from (uint8)."""
+    y, argmax = max_pool2d_forward(x, kernel, kernel, (0, 0), (1, 1), False)
+    first, taps = _in_block(y.shape[2:], kernel, x.shape[3])
+    code = (argmax - first)[..., None] == taps
+    return y, _channels_last(code.argmax(-1).astype(np.uint8))
+
+
+@bounded(exact)
+def max_pool2d_blocks_backward(dy: Array, code: Array, input_shape: tuple[int, ...], kernel: Pair) -> Array:
+    """dy, put where its maximum was taken from."""
+    first, taps = _in_block(dy.shape[2:], kernel, input_shape[3])
+    return _scatter(dy, first + taps[code], input_shape)
+
+
 def _divisors(
     shape: Any, kernel: Pair, stride: Pair, padding: Pair, ceil_mode: bool, include_pad: bool, override: int | None
 ) -> Any:

@@ -9,6 +9,10 @@ cdef extern from "fastscratch.h" nogil:
     int fs_max_pool2d_forward_f64(void *y, void *index, const void *x, const fs_pool *shape)
     int fs_max_pool2d_backward_f32(void *dx, const void *dy, const void *index, const fs_pool *shape)
     int fs_max_pool2d_backward_f64(void *dx, const void *dy, const void *index, const fs_pool *shape)
+    int fs_max_pool2d_blocks_forward_f32(void *y, uint8_t *code, const void *x, const fs_pool *shape)
+    int fs_max_pool2d_blocks_forward_f64(void *y, uint8_t *code, const void *x, const fs_pool *shape)
+    int fs_max_pool2d_blocks_backward_f32(void *dx, const void *dy, const uint8_t *code, const fs_pool *shape)
+    int fs_max_pool2d_blocks_backward_f64(void *dx, const void *dy, const uint8_t *code, const fs_pool *shape)
     int fs_avg_pool2d_forward_f32(void *y, const void *x, const fs_pool *shape)
     int fs_avg_pool2d_forward_f64(void *y, const void *x, const fs_pool *shape)
     int fs_avg_pool2d_backward_f32(void *dx, const void *dy, const fs_pool *shape)
@@ -122,6 +126,46 @@ def max_pool2d_backward(dy, argmax, input_shape):
         else:
             status = fs_max_pool2d_backward_f32(dxp, gp, ip, &s)
     raise_for(status, "max_pool2d_backward")
+    return dx
+
+
+def max_pool2d_blocks_forward(x, kernel):
+    cdef int typenum = floating(x, "x"), status
+    cdef cnp.ndarray image = channels_last(x, "x", typenum)
+    cdef fs_pool s = pool_shape(x.shape, kernel, kernel, (0, 0), (1, 1), False, "max_pool2d_blocks_forward")
+    cdef cnp.ndarray y = new_channels_last(s.n, s.c, s.out_h, s.out_w, typenum)
+    cdef cnp.ndarray code = new_channels_last(s.n, s.c, s.out_h, s.out_w, cnp.NPY_UINT8)
+    cdef void *yp = cnp.PyArray_DATA(y)
+    cdef uint8_t *cp = <uint8_t *>cnp.PyArray_DATA(code)
+    cdef void *xp = cnp.PyArray_DATA(image)
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_max_pool2d_blocks_forward_f64(yp, cp, xp, &s)
+        else:
+            status = fs_max_pool2d_blocks_forward_f32(yp, cp, xp, &s)
+    raise_for(status, "max_pool2d_blocks_forward")
+    return y, code
+
+
+def max_pool2d_blocks_backward(dy, code, input_shape, kernel):
+    cdef int typenum = floating(dy, "dy"), status
+    cdef fs_pool s = pool_shape(input_shape, kernel, kernel, (0, 0), (1, 1), False, "max_pool2d_blocks_backward")
+    cdef cnp.ndarray g = pooled_gradient(dy, &s, typenum, "max_pool2d_blocks_backward")
+    if not isinstance(code, cnp.ndarray) or cnp.PyArray_TYPE(<cnp.ndarray>code) != cnp.NPY_UINT8:
+        raise TypeError(f"code must be a uint8 array, got {getattr(code, 'dtype', type(code).__name__)}")
+    if code.shape != dy.shape:
+        raise ValueError(f"max_pool2d_blocks_backward: code must have shape {dy.shape}, got {code.shape}")
+    cdef cnp.ndarray taken = laid_channels_last(<cnp.ndarray>code, "code")
+    cdef cnp.ndarray dx = new_channels_last(s.n, s.c, s.h, s.w, typenum)
+    cdef void *dxp = cnp.PyArray_DATA(dx)
+    cdef void *gp = cnp.PyArray_DATA(g)
+    cdef uint8_t *cp = <uint8_t *>cnp.PyArray_DATA(taken)
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_max_pool2d_blocks_backward_f64(dxp, gp, cp, &s)
+        else:
+            status = fs_max_pool2d_blocks_backward_f32(dxp, gp, cp, &s)
+    raise_for(status, "max_pool2d_blocks_backward")
     return dx
 
 
