@@ -1,10 +1,11 @@
 /* A caching allocator: freed blocks wait, by size class, for the next request of their class.
  *
  * A fresh page costs a page fault (about 80 us per MB); a training step asks for the same sizes again and again, so after
- * the first one it faults no more. Blocks are aligned to 64 bytes; classes are four to the power of two, so at most a
+ * the first one it faults no more. Blocks are aligned to 64 bytes, large ones to a huge page; classes are four to the power of two, so at most a
  * quarter of a block is slack. Idle blocks are kept up to a cap, beyond which they go back to the system. Any thread may
  * free any block. Sanitizer builds (FS_NO_CACHE) pass every request to malloc, so that a stray access is seen.
  */
+#define _DEFAULT_SOURCE /* madvise, which -std=c11 hides */
 #include "fastscratch.h"
 
 #include <stdatomic.h>
@@ -14,12 +15,15 @@
 #include <pthread.h>
 #include <sched.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #if defined(__SANITIZE_ADDRESS__) && !defined(FS_NO_CACHE)
 #define FS_NO_CACHE
 #endif
 
-enum { ALIGN = 64, STEPS = 4, CLASSES = 48 * STEPS };
+enum { ALIGN = 64, STEPS = 4, CLASSES = 48 * STEPS, HUGE_PAGE = 2 << 20 };
 
 /* Sits in the ALIGN bytes before what the caller sees. */
 typedef struct header {
@@ -69,10 +73,25 @@ static int class_of(size_t bytes, size_t *size) {
     return -1;
 }
 
+/* Large blocks ask for large pages: one fault instead of 512. What does not fill one stays on small pages. */
+static int wants_huge_pages(size_t bytes) {
+#if defined(MADV_HUGEPAGE) && !defined(FS_NO_CACHE)
+    return bytes >= HUGE_PAGE;
+#else
+    (void)bytes;
+    return 0;
+#endif
+}
+
 static void *fresh(size_t bytes, int index) {
-    char *raw = malloc(bytes + 2 * ALIGN);
+    const int huge = wants_huge_pages(bytes);
+    const size_t align = huge ? HUGE_PAGE : ALIGN;
+    char *raw = bytes < SIZE_MAX - ALIGN - align ? malloc(bytes + ALIGN + align) : NULL;
     if (!raw) return NULL;
-    char *user = (char *)(((uintptr_t)raw + 2 * ALIGN - 1) / ALIGN * ALIGN);
+    char *user = (char *)(((uintptr_t)raw + ALIGN + align - 1) / align * align);
+#if defined(MADV_HUGEPAGE)
+    if (huge) madvise(user, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* refused is no harm */
+#endif
     header *h = (header *)(void *)(user - ALIGN);
     h->next = NULL;
     h->raw = raw;
