@@ -1,9 +1,10 @@
 /* A caching allocator: freed blocks wait, by size class, for the next request of their class.
  *
  * A fresh page costs a page fault (about 80 us per MB); a training step asks for the same sizes again and again, so after
- * the first one it faults no more. Blocks are aligned to 64 bytes, large ones to a huge page; classes are four to the power of two, so at most a
- * quarter of a block is slack. Idle blocks are kept up to a cap, beyond which they go back to the system. Any thread may
- * free any block. Sanitizer builds (FS_NO_CACHE) pass every request to malloc, so that a stray access is seen.
+ * the first one it faults no more. Blocks are aligned to 64 bytes, large ones to a huge page; classes are four to the power
+ * of two, so at most a quarter of a block is slack. Idle blocks are kept up to a cap, beyond which they go back to the
+ * system. Any thread may free any block. Sanitizer builds (FS_NO_CACHE) pass every request to malloc, so that a stray
+ * access is seen.
  */
 #define _DEFAULT_SOURCE /* madvise, which -std=c11 hides */
 #include "fastscratch.h"

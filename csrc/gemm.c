@@ -21,7 +21,8 @@ enum {
     MAX_ROW_STRIDE = 4096,
     MIN_PARALLEL = 400000,   /* multiplications worth waking a thread for ... */
     MIN_CHUNK_WORK = 100000, /* ... and worth fetching, once it is awake */
-    MAX_CHUNKS = 64
+    MAX_CHUNKS = 64,
+    FEW_CHUNKS = 8 /* columns are cut no further where every piece packs the same rows of A anew */
 };
 
 static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -139,13 +140,15 @@ static int should_pack_b(const product *g) {
  * rows alone, within limits, where each piece packs its rows, and columns alone where it packs its columns. */
 static ptrdiff_t split(product *g) {
     const ptrdiff_t mr = FS(simd)->gemm_mr, nr = FS(simd)->gemm_nr;
-    const ptrdiff_t least_m = g->own_panels ? g->m : g->pack_a || g->panels ? 4 * mr : mr, least_n = g->pack_a ? 4 * nr : nr;
+    const ptrdiff_t least_m = g->own_panels ? g->m : g->panels ? 2 * mr : g->pack_a ? 8 * mr : mr;
+    const ptrdiff_t least_n = g->pack_a ? 4 * nr : nr;
     g->block_m = g->m;
-    g->block_n = min(round_up(g->n, nr), NC);
+    g->block_n = round_up(ceil_div(g->n, ceil_div(g->n, NC)), nr);
     while (g->m * g->n * g->k >= MIN_PARALLEL) {
         const ptrdiff_t chunks = ceil_div(g->m, g->block_m) * ceil_div(g->n, g->block_n);
         if (chunks >= MAX_CHUNKS || g->block_m * g->block_n * g->k < 2 * MIN_CHUNK_WORK) break;
-        const int can_m = g->block_m > least_m, can_n = g->block_n > least_n;
+        const int can_m = g->block_m >= 2 * least_m;
+        const int can_n = g->block_n > least_n && !(g->pack_a && chunks >= FEW_CHUNKS);
         if (can_m && (g->pack_a || g->block_m > g->block_n || !can_n)) {
             g->block_m = ceil_div(g->block_m, 2);
         } else if (can_n) {
