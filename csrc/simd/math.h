@@ -3,7 +3,7 @@
  * NaN gives NaN, infinities and zeros of both signs give what C's <math.h> gives, and denormals count, as arguments and as
  * results. Errors below are the largest that tests/test_math.py allows, in units in the last place, with FMA or without.
  * Arguments are reduced with constants in two parts, so that nothing depends on FMA. The polynomials are our own
- * (tools/minimax.py). The reduction of the logarithm is that of K. C. Ng's in fdlibm, 1993; see also J.-M. Muller,
+ * (csrc/tools/minimax.py). The reduction of the logarithm is that of K. C. Ng's in fdlibm, 1993; see also J.-M. Muller,
  * Elementary Functions, 2016, chapter 11.
  */
 #ifndef FS_MATH_H
@@ -21,6 +21,8 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 #define LN2_LOW 1.90821492927058770002e-10
 #define EXP_LOWEST (-746.0) /* below, exp is 0; above EXP_HIGHEST, infinite */
 #define EXP_HIGHEST 710.0
+#define EXP_NORMAL 708.0 /* as far as here, exp is a normal number */
+#define ROUND_MAGIC_INT 6755399441055744.0 /* 1.5 * 2^52: the sum's lowest bits are an integer */
 #define EXPM1_LOWEST (-38.0)
 #define TANH_HIGHEST 20.0
 #define ERFC_HIGHEST 28.0 /* beyond, erfc is 0; NORMAL_HIGHEST is the same for exp(-x^2/2) */
@@ -38,6 +40,8 @@ enum { MANTISSA_BITS = 23, EXPONENT_BIAS = 127 };
 #define LN2_LOW (-2.12194440e-4f)
 #define EXP_LOWEST (-104.0f)
 #define EXP_HIGHEST 89.0f
+#define EXP_NORMAL 87.0f
+#define ROUND_MAGIC_INT 12582912.0f
 #define EXPM1_LOWEST (-18.0f)
 #define TANH_HIGHEST 10.0f
 #define ERFC_HIGHEST 11.0f
@@ -104,9 +108,23 @@ FS_INLINE vec v_exp_range(vec x) {
     return v_min(v_set1(EXP_HIGHEST), v_max(v_set1(EXP_LOWEST), x)); /* in this order NaN stays */
 }
 
+#ifndef HAVE_SCALE
+FS_INLINE int v_exp_is_normal(vec x) { return !m_any(m_not(v_le(v_abs(x), v_set1(EXP_NORMAL)))); } /* and none is NaN */
+
+/* exp(x + low) where it is a normal number: n is added to the exponent as an integer. */
+FS_INLINE vec v_exp_normal(vec x, vec low) {
+    const vec sum = v_fma(x, v_set1(LOG2_E), v_set1(ROUND_MAGIC_INT)), n = v_sub(sum, v_set1(ROUND_MAGIC_INT));
+    const vec r = v_add(v_fnma(n, v_set1(LN2_LOW), v_fnma(n, v_set1(LN2_HIGH), x)), low);
+    return v_add_int(v_exp_of_reduced(r), v_shl(sum, MANTISSA_BITS));
+}
+#endif
+
 /* exp(x). 1.1 ULP. */
 FS_INLINE vec v_exp(vec x) {
     vec r;
+#ifndef HAVE_SCALE
+    if (v_exp_is_normal(x)) return v_exp_normal(x, v_zero());
+#endif
     const vec n = v_reduce(v_exp_range(x), &r);
     return v_times_pow2(v_exp_of_reduced(r), n);
 }
@@ -114,6 +132,9 @@ FS_INLINE vec v_exp(vec x) {
 /* exp(x + low) for a small correction to x. */
 FS_INLINE vec v_exp_sum(vec x, vec low) {
     vec r;
+#ifndef HAVE_SCALE
+    if (v_exp_is_normal(x)) return v_exp_normal(x, low);
+#endif
     const vec n = v_reduce(v_exp_range(x), &r);
     return v_times_pow2(v_exp_of_reduced(v_add(r, low)), n);
 }
@@ -142,10 +163,14 @@ FS_INLINE vec v_tanh(vec x) {
     return v_with_sign(v_select(v_lt(a, v_set1(TANH_NEAR)), near, far), x);
 }
 
-/* 1 / (1 + exp(-x)), relative to the result in the negative tail too. 2.5 ULP. */
+/* 1 / (1 + exp(-x)), relative to the result in the negative tail too. 2 ULP: what the sum rounded away is put back, which
+ * takes 1 / sum, and that is y or 1 - y. */
 FS_INLINE vec v_sigmoid(vec x) {
-    const vec e = v_exp(v_neg(v_abs(x))), one = v_set1(1);
-    return v_div(v_select(v_lt(x, v_zero()), e, one), v_add(e, one));
+    const vec e = v_exp(v_neg(v_abs(x))), one = v_set1(1), sum = v_add(one, e);
+    const vec lost = v_sub(e, v_sub(sum, one));
+    const vmask negative = v_lt(x, v_zero());
+    const vec y = v_div(v_select(negative, e, one), sum);
+    return v_fnma(v_mul(y, lost), v_select(negative, v_sub(one, y), y), y);
 }
 
 /* log(u) + more for a normal u > 0 and a small correction, less shift ln 2. */
@@ -212,7 +237,7 @@ FS_INLINE vmask v_erf_parts(vec x, vec *inner, vec *outer) {
     return v_lt(a, v_set1(1));
 }
 
-/* erfc(x) = 1 - erf(x), relative to the result in the tail too. 5.5 ULP. */
+/* erfc(x) = 1 - erf(x), relative to the result in the tail too. 6.5 ULP. */
 FS_INLINE vec v_erfc(vec x) {
     vec inner, outer;
     const vmask small = v_erf_parts(x, &inner, &outer);

@@ -1,4 +1,4 @@
-/* Made by tools/minimax.py: the polynomials of math.h, lowest power first, and the error of each. */
+/* Made by csrc/tools/minimax.py: the polynomials of math.h, lowest power first, and the error of each. */
 #ifdef FS_F64
 /* 2^-57.93 */
 static const REAL fs_exp_poly[] = {

@@ -87,7 +87,7 @@ POLYNOMIALS = {  # name: function, weight of the error, interval, degree for flo
 
 
 def main() -> None:
-    print("/* Made by tools/minimax.py: the polynomials of math.h, lowest power first, and the error of each. */")
+    print("/* Made by csrc/tools/minimax.py: the polynomials of math.h, lowest power first, and the error of each. */")
     for index, (opening, digits, suffix) in enumerate((("#ifdef FS_F64", 17, ""), ("#else", 9, "f"))):
         print(opening)
         for name, (f, weight, low, high, degrees) in POLYNOMIALS.items():
