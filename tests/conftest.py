@@ -1,18 +1,43 @@
 """What every test shares: the backend and the thread count are left as they were found."""
 
+import ctypes
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import fastscratch as fs
 
 
+def loaded_openmp() -> Any:
+    """The OpenMP runtime that the extension is linked to, for ctypes; None where there is none to be found."""
+    if "c" not in fs.backend.available() or not fs.backend._c.has_openmp():
+        return None
+    library = ctypes.CDLL(fs.backend._c.__file__)
+    return library if hasattr(library, "omp_set_num_threads") else None
+
+
+OPENMP = loaded_openmp()
+
+
 @pytest.fixture(autouse=True)
 def _settings_restored() -> Iterator[None]:
     backend, isa, threads = fs.backend.name(), fs.backend.get_isa(), fs.get_num_threads()
+    allowed = OPENMP.omp_get_max_threads() if OPENMP else None
     yield
     fs.backend.use(backend, isa=isa)
+    if OPENMP:
+        OPENMP.omp_set_num_threads(allowed)
     fs.set_num_threads(threads)
+
+
+def use_threads(n: int) -> None:
+    """Compute with n threads, also where OpenMP would allow fewer: on one processor, or as OMP_NUM_THREADS says."""
+    if OPENMP:
+        OPENMP.omp_set_num_threads(n)
+    fs.set_num_threads(n)
+    assert fs.get_num_threads() == n or sys.platform == "win32"
 
 
 needs_extension = pytest.mark.skipif("c" not in fs.backend.available(), reason="the C extension is not built")

@@ -52,6 +52,17 @@ def test_a_worker_times_a_work_and_names_what_fails():
         fs.set_num_threads(before)
 
 
+def test_memory_is_watched_for_each_network(threads):
+    from benchmarks import memory
+
+    rows = memory.run(10, 1)
+    assert len(rows) == 4
+    for row in rows:
+        assert row["steps"] == 10 and row["ms"] > 0 and row["misses_per_step"] == 0
+        assert len(row["rss_bytes"]) == memory.TENTHS + 1 and min(row["rss_bytes"]) > 0
+    assert all(row["step"] in memory.text(rows) for row in rows)
+
+
 def test_contestants_that_disagree_are_not_compared():
     from benchmarks.contest import _agree
     from benchmarks.works.work import Work

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs_extension
+from conftest import needs_extension, use_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -271,10 +271,10 @@ def test_work_that_is_cut_is_right_and_the_same_for_any_number_of_threads(x: Any
     with fs.backend.use("check"):
         _large(x, w, parameters)
     fs.backend.use("c")
-    fs.set_num_threads(1)
+    use_threads(1)
     expected = _large(x, w, parameters)
     for threads in (2, 3):
-        fs.set_num_threads(threads)
+        use_threads(threads)
         for got, wanted in zip(_large(x, w, parameters), expected, strict=True):
             np.testing.assert_array_equal(got, wanted)
 

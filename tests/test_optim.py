@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs_extension
+from conftest import needs_extension, use_threads
 
 import fastscratch as fs
 from fastscratch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -281,7 +281,7 @@ def test_same_bits_for_any_number_of_threads(kind: Callable[[Any], Optimizer]) -
     arrays = [rng.standard_normal(n).astype(np.float32) for n in (150_000, 3, 0, 40_000, 16_384)]
     results = []
     for threads in (1, 2, 3, 4):
-        fs.set_num_threads(threads)
+        use_threads(threads)
         params = [fs.tensor(a.copy(), requires_grad=True) for a in arrays]
         optimizer = kind(params)
         for _ in range(2):

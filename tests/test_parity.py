@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 from cases import CASES, Case
-from conftest import needs_extension
+from conftest import needs_extension, use_threads
 from harness import LAYOUTS, corrupted, kernels_used, run, with_specials
 
 import fastscratch as fs
@@ -43,10 +43,10 @@ def test_kernel_equals_twin(case: Case, isa: str) -> None:
 def test_same_bits_for_any_number_of_threads(case: Case) -> None:
     fs.backend.use("c")
     arrays = case.draw(np.float32)
-    fs.set_num_threads(1)
+    use_threads(1)
     expected = run(case, arrays)
-    for threads in (2, 3, 4):
-        fs.set_num_threads(threads)
+    for threads in (2, 3, 4, 8):
+        use_threads(threads)
         for got, wanted in zip(run(case, arrays), expected, strict=True):
             np.testing.assert_array_equal(got, wanted)
 

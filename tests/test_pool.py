@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs_extension
+from conftest import needs_extension, use_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,10 +139,10 @@ def test_work_that_is_cut_is_right_and_the_same_for_any_number_of_threads(pool: 
     with fs.backend.use("check"):
         _both_ways(pool, shape, args)
     fs.backend.use("c")
-    fs.set_num_threads(1)
+    use_threads(1)
     expected = _both_ways(pool, shape, args)
     for threads in (2, 3):
-        fs.set_num_threads(threads)
+        use_threads(threads)
         for got, wanted in zip(_both_ways(pool, shape, args), expected, strict=True):
             np.testing.assert_array_equal(got, wanted)
 

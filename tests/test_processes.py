@@ -5,10 +5,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+from ctypes.util import find_library
 
 import numpy as np
 import pytest
-from conftest import needs_extension
+from conftest import OPENMP, needs_extension, use_threads
 
 import fastscratch as fs
 from fastscratch.backend import threads
@@ -151,6 +152,85 @@ def test_number_of_threads_from_the_environment() -> None:
     assert run_python(code, FASTSCRATCH_NUM_THREADS="1", OMP_NUM_THREADS="2").stdout.strip() == "1"
     done = run_python(code, FASTSCRATCH_NUM_THREADS="many")
     assert "FASTSCRATCH_NUM_THREADS must be a whole number of at least 1, got 'many'" in done.stderr
+
+
+@needs_extension
+@pytest.mark.skipif(OPENMP is None, reason="needs OpenMP")
+def test_threadpoolctl_sees_and_limits_our_threads() -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    use_threads(3)
+    assert "openmp" in {pool["user_api"] for pool in threadpoolctl.threadpool_info()}
+    with threadpoolctl.threadpool_limits(1):
+        assert fs.get_num_threads() == 1
+    assert fs.get_num_threads() == 3
+
+
+@needs_extension
+@pytest.mark.skipif(OPENMP is None or not os.path.isdir("/proc/self/task"), reason="needs OpenMP and Linux")
+def test_kernels_that_threadpoolctl_limits_start_no_threads() -> None:
+    pytest.importorskip("threadpoolctl")
+    done = run_python(
+        """
+        import os
+        import fastscratch as fs
+        from threadpoolctl import threadpool_limits
+        fs.set_num_threads(3)
+        a = fs.ones(512, 512)
+        threads = [len(os.listdir("/proc/self/task"))]
+        with threadpool_limits(1, user_api="openmp"):
+            a @ a
+            threads.append(len(os.listdir("/proc/self/task")))
+        a @ a
+        threads.append(len(os.listdir("/proc/self/task")))
+        print([count - threads[0] for count in threads])
+        """,
+        OMP_NUM_THREADS="3",
+    )
+    assert done.stdout.strip() == "[0, 0, 2]", done.stderr
+
+
+@needs_extension
+@pytest.mark.skipif(OPENMP is None or find_library("gomp") is None, reason="needs libgomp")
+@pytest.mark.parametrize("allowed", ["1", "5"])
+def test_nobody_elses_openmp_settings_change(allowed: str) -> None:
+    """The runtime is there before us, as it is in a program that uses it, and is asked again after each thing we do."""
+    done = run_python(
+        f"""
+        import ctypes
+        openmp = ctypes.CDLL({find_library("gomp")!r})
+        seen = [openmp.omp_get_max_threads()]
+        import fastscratch as fs
+        seen.append(openmp.omp_get_max_threads())
+        fs.set_num_threads(2)
+        seen.append(openmp.omp_get_max_threads())
+        a = fs.ones(300, 300)
+        a @ a
+        seen.append(openmp.omp_get_max_threads())
+        print(*seen, openmp.omp_get_dynamic(), openmp.omp_get_max_active_levels())
+        """,
+        OMP_NUM_THREADS=allowed,
+    )
+    assert done.stdout.split() == [allowed] * 4 + ["0", "1"], done.stderr
+
+
+@needs_extension
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")
+def test_tests_of_threads_run_with_threads_on_one_processor() -> None:
+    """Where OpenMP allows one thread, use_threads() still gets what it asks for."""
+    done = run_python(
+        f"""
+        import os, sys
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        import conftest
+        import fastscratch as fs
+        default = fs.get_num_threads()
+        conftest.use_threads(4)
+        print(default, fs.get_num_threads())
+        """,
+        OMP_NUM_THREADS="1",
+    )
+    assert done.stdout.split() == ["1", "4"], done.stderr
 
 
 @pytest.mark.parametrize(("n", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs_extension
+from conftest import needs_extension, use_threads
 
 import fastscratch as fs
 from fastscratch import nn
@@ -54,7 +54,7 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(network: Any) ->
     fs.backend.use("c")
     results = []
     for threads in (1, 2, 3, 4, 8):
-        fs.set_num_threads(threads)
+        use_threads(threads)
         net, step = _training(network)
         for _ in range(3):
             step()
@@ -68,7 +68,7 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(network: Any) ->
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_step_asks_the_system_for_no_memory(network: Any) -> None:
     fs.backend.use("c")
-    fs.set_num_threads(1)
+    use_threads(1)
     _, step = _training(network)
     for _ in range(5):
         step()

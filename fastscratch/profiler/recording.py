@@ -179,7 +179,7 @@ class record_function(ContextDecorator):
     >>> with fs.profiler.profile() as prof:
     ...     _ = double(fs.ones(3))
     >>> [event.name for event in prof.events()]
-    ['double']
+    ['mul', 'double']
     """
 
     def __init__(self, name: str) -> None:
