@@ -164,6 +164,11 @@ int FN(layer_norm_forward)(T *y, T *mean, T *rstd, const T *x, const T *weight, 
 int FN(layer_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const T *weight, const T *mean, const T *rstd,
                             ptrdiff_t rows, ptrdiff_t d);
 
+/* ---- layout.c ---- */
+
+/* y[b][j][i] = x[b][i][j], b < batch, i < rows, j < cols; y and x apart. Exact, to the bit. */
+int FN(transpose)(T *y, const T *x, ptrdiff_t batch, ptrdiff_t rows, ptrdiff_t cols);
+
 /* ---- embedding.c ---- */
 
 /* y[i] = weight[index[i]], rows of length d. Exact. FS_EINDEX, before anything is read, unless 0 <= index[i] < rows. */

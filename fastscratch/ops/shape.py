@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..tensor import Tensor, method, record, record_view
 from .operands import axis_of, need_tensor, sizes_of
 
@@ -13,6 +14,8 @@ __all__ = [
     "diagonal", "flatten", "moveaxis", "movedim", "narrow", "permute", "ravel", "reshape", "select", "squeeze",
     "swapaxes", "swapdims", "t", "transpose", "unbind", "unflatten", "unsqueeze",
 ]  # fmt: skip
+
+_FLOATS = "fd"  # what kernels take, as characters of NumPy
 
 
 def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
@@ -32,12 +35,25 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     x = need_tensor(input, "reshape")
     wanted = sizes if shape is None and sizes and type(sizes[0]) is int else sizes_of(sizes, shape)
     try:
-        y = x.array.reshape(wanted)
+        y = (backend.ordered_copy(x.array) if _rows_of_images(x.array, wanted) else x.array).reshape(wanted)
     except ValueError:
         raise RuntimeError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}") from None
     if x.array.flags.c_contiguous or np.may_share_memory(x.array, y):
         return record_view(y, x, _reshape_gradient, x.array.shape)
     return record(y, (x,), _reshape_gradient, x.array.shape)
+
+
+def _rows_of_images(x: Any, wanted: Any) -> bool:
+    """Channels-last in memory, and each image to become a row? No strides can say that: it is copied, by our kernel."""
+    return (
+        x.ndim > 2
+        and len(wanted) == 2
+        and x.dtype.char in _FLOATS
+        and x.strides[1] == x.itemsize
+        and x.shape[1] > 1
+        and wanted[0] == len(x)
+        and x[0, 0].size > 1
+    )
 
 
 def _reshaped(x: Tensor, y: Any) -> Tensor:
@@ -302,7 +318,10 @@ def atleast_2d(*tensors: Any) -> Any:
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself if its memory is in logical order, else a copy that is."""
     x = need_tensor(input, "contiguous")
-    return x if x.is_contiguous() else record(np.array(x.array, order="C"), (x,), _same_gradient)
+    if x.is_contiguous():
+        return x
+    y = backend.ordered_copy(x.array) if x.array.dtype.char in _FLOATS else np.array(x.array, order="C")
+    return record(y, (x,), _same_gradient)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:

@@ -199,6 +199,7 @@ def _table() -> dict[str, Formula]:
         # ---- drawing and fetching; random bits are no floating point operations ----
         "dropout_forward": Formula("y", "x + y + kept", "y kept"),
         "dropout_backward": Formula("dy", "dy + kept + dx", "dx"),
+        "ordered_copy": Formula("0", "x + y"),
         "embedding_forward": Formula("0", "2 y + index"),
         "embedding_backward": Formula("dy", "dy + index + dw", "dw"),
         # ---- optimizers ----

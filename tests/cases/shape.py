@@ -1,6 +1,6 @@
 """Views and reshapes."""
 
-from .case import normal, same
+from .case import Case, normal, same
 
 CASES = [
     same("reshape", lambda m, x: m.reshape(x, (6, -1)), normal(3, 4, 2)),
@@ -10,6 +10,8 @@ CASES = [
     same("t", lambda m, x: x.t() + x.T + x.mT + m.swapaxes(x, 0, 1), normal(3, 4)),
     same("view", lambda m, x: x.view(2, -1).view_as(x).view(-1), normal(3, 4)),
     same("flatten", lambda m, x: (m.flatten(x), x.flatten(1), x.flatten(0, 1)), normal(3, 4, 2)),
+    same("flatten_channels_last", lambda m, x: x.permute(0, 3, 1, 2).flatten(1), normal(3, 5, 7, 4)),
+    Case("flatten_threads", lambda x: x.transpose(1, 2).reshape(5, -1), (normal(5, 70, 101),), differences=False),
     same("unflatten", lambda m, x: x.unflatten(1, (2, -1)), normal(3, 4, 2)),
     same("squeeze", lambda m, x: (x.squeeze(), x.squeeze(0), x.squeeze((0, 2)), x.squeeze(1)), normal(1, 3, 1)),
     same("unsqueeze", lambda m, x: (m.unsqueeze(x, 0), x.unsqueeze(-1)), normal(3, 2)),

@@ -43,6 +43,7 @@ from .conv import (
 )
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
+from .layout import ordered_copy
 from .loss import (
     cross_entropy_backward,
     cross_entropy_forward,
@@ -131,6 +132,7 @@ __all__ = [
     "max_pool2d_blocks_forward",
     "max_pool2d_forward",
     "mul",
+    "ordered_copy",
     "rbf_gram",
     "relu_backward",
     "relu_forward",

@@ -112,7 +112,7 @@ cdef cnp.ndarray contiguous(object x, str name, int typenum):
     if PyArray_ISCARRAY_RO(<cnp.ndarray>x):
         return <cnp.ndarray>x
     cdef cnp.ndarray copy = new_array(cnp.PyArray_NDIM(<cnp.ndarray>x), cnp.PyArray_DIMS(<cnp.ndarray>x), NULL, typenum)
-    PyArray_CopyInto(copy, <cnp.ndarray>x)
+    copy_into(copy, <cnp.ndarray>x)
     return copy
 
 
@@ -143,7 +143,7 @@ cdef cnp.ndarray laid_channels_last(cnp.ndarray a, str name):
     if laid:
         return a
     cdef cnp.ndarray copy = new_channels_last(shape[0], shape[1], shape[2], shape[3], cnp.PyArray_TYPE(a))
-    PyArray_CopyInto(copy, a)
+    copy_into(copy, a)
     return copy
 
 
@@ -207,7 +207,7 @@ cdef cnp.ndarray flat_as(object x, str name, cnp.ndarray model):
     if PyArray_ISBEHAVED_RO(<cnp.ndarray>x) and same_strides(<cnp.ndarray>x, model):
         return <cnp.ndarray>x
     cdef cnp.ndarray copy = like(model)
-    PyArray_CopyInto(copy, <cnp.ndarray>x)
+    copy_into(copy, <cnp.ndarray>x)
     return copy
 
 
