@@ -12,7 +12,7 @@ import functools
 import heapq
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,13 @@ class _GradMode(threading.local):
 mode = _GradMode()
 _ndarray = np.ndarray
 _clock = itertools.count(1)
+
+
+def touch_all(tensors: Iterable[Tracked]) -> None:
+    """Note that the memory of all of these was changed in place, at one time."""
+    now = next(_clock)
+    for tensor in tensors:
+        tensor._changed[0] = now
 
 
 class Node:
@@ -168,25 +175,31 @@ def run(roots: Sequence[tuple[Node, Array]], *, retain_graph: bool, wanted: Sequ
     Otherwise the gradients of the wanted nodes, leaves or not, are returned (None where nothing arrived) and ``.grad`` is
     left alone.
     """
+    with np.errstate(all="ignore"):  # NaN and infinities are results like any other
+        captured = walk(roots, wanted, retain_graph)
+    return [] if wanted is None else [captured.get(node) for node in wanted]
+
+
+def walk(roots: Sequence[tuple[Node, Array]], wanted: Sequence[Any] | None, retain_graph: bool) -> dict[Node, Array]:
+    """What run() does; the gradients of the wanted nodes."""
     pending, given = _Pending(), _Given()
     captured: dict[Node, Array] = {}
     keys = set() if wanted is None else set(wanted)
     for node, gradient in roots:
         pending.add(node, gradient)
         given.mark(gradient)
-    with np.errstate(all="ignore"):  # NaN and infinities are results like any other
-        while pending.heap:
-            node, dy = pending.pop()
-            if node.hooks:
-                dy = _call_hooks(node.hooks, dy)
-                given.mark(dy)
-            if node in keys:
-                captured[node] = given.own(dy)
-            if node.retained is not None and wanted is None:
-                _retain(node, dy, given)
-            if node.gradient is not None:
-                step(node, node.gradient, dy, pending, retain_graph)
-    return [] if wanted is None else [captured.get(node) for node in wanted]
+    while pending.heap:
+        node, dy = pending.pop()
+        if node.hooks:
+            dy = _call_hooks(node.hooks, dy)
+            given.mark(dy)
+        if node in keys:
+            captured[node] = given.own(dy)
+        if node.retained is not None and wanted is None:
+            _retain(node, dy, given)
+        if node.gradient is not None:
+            step(node, node.gradient, dy, pending, retain_graph)
+    return captured
 
 
 def step(node: Node, gradient: Gradient, dy: Array, pending: _Pending, retain_graph: bool) -> None:

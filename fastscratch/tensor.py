@@ -326,8 +326,7 @@ class Tensor(tape.Tracked):
     def __contains__(self, value: Any) -> bool:
         return bool((self.array == as_array(value)).any())
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__  # by identity, which == does not ask about
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.array.ndim == 0 and spec else str(self)
@@ -456,10 +455,26 @@ def match(a: Any, b: Any) -> int:
     return int(a.array.dtype == b.array.dtype and a.array.shape == b.array.shape)
 
 
+def overwrite(kernel: Callable[..., Any], x: Tensor, other: Any) -> bool:
+    """Let a kernel of two operands, kernel(x, other, out), change x in its own memory, if the two are as match() wants them
+    and the tape need know no more than that x has changed. False if nothing was done.
+    """
+    matched = match(x, other)
+    if matched not in (1, 2) or not x.array.flags.writeable:
+        return False
+    operands = (x, other) if matched == 1 else (x,)
+    if tape.mode.enabled and any(t._node is not None or t._base is not None for t in operands):
+        return False
+    kernel(x.array, other.array if matched == 1 else other, x.array)
+    x.touch()
+    return True
+
+
 def _compiled() -> Any:
-    """wrap, record, record_view, the tape's step and match as the extension has them: the same without the interpreter."""
+    """wrap, record, record_view, match, overwrite and the tape's walk as the extension has them: no interpreter."""
     classes = Tensor, Node, tape._Output, tape.OUTPUT
-    return backend.tape_functions(*classes, tape.mode, tape._clock, history, np.asarray, heapq.heappush)
+    ways = heapq.heappush, heapq.heappop, tape._Pending, tape._call_hooks
+    return backend.tape_functions(*classes, tape.mode, tape._clock, history, np.asarray, *ways)
 
 
 def cast(x: Tensor, dtype: dtypes.DType) -> Tensor:
@@ -573,7 +588,14 @@ def _move_retained(x: Tensor, node: Node | None) -> None:
         node.retained, x._node.retained = x._node.retained, None
 
 
-wrap, record, record_view, tape.step, match = _compiled() or (wrap, record, record_view, tape.step, match)
+wrap, record, record_view, match, overwrite, tape.walk = _compiled() or (
+    wrap,
+    record,
+    record_view,
+    match,
+    overwrite,
+    tape.walk,
+)
 
 
 def seed_gradient(tensor: Tensor, gradient: Any) -> Array:
@@ -585,7 +607,7 @@ def seed_gradient(tensor: Tensor, gradient: Any) -> Array:
             raise RuntimeError(
                 f"backward() without a gradient needs a tensor with one element, this one has shape {tensor.shape}"
             )
-        return np.full(tensor.array.shape, 1, tensor.array.dtype)
+        return np.array(1, tensor.array.dtype, ndmin=tensor.array.ndim)
     array = as_array(gradient)
     if array.shape != tensor.shape:
         raise RuntimeError(f"the gradient has shape {array.shape}, the tensor {tensor.shape}")
@@ -599,13 +621,23 @@ def method(function: F, *names: str) -> F:
     return function
 
 
-def in_place(function: Callable[..., Tensor], *names: str) -> Callable[..., Tensor]:
-    """The variant of an operation that overwrites its input, attached under the operation's name and an underscore."""
+def in_place(function: Callable[..., Tensor], *names: str, kernel: str = "") -> Callable[..., Tensor]:
+    """The variant of an operation that overwrites its input, attached under the operation's name and an underscore.
+
+    Where the backend has a kernel of two operands for it (named here), the result goes where it belongs at once.
+    """
 
     @functools.wraps(function)
     def changed(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return replace(input, function(input, *args, **kwargs))
 
-    changed.__name__ = changed.__qualname__ = f"{function.__name__}_"
-    changed.__doc__ = f"{function.__name__}, in place."
-    return method(changed, changed.__name__, *names)
+    @functools.wraps(function)
+    def changed_by_kernel(input: Tensor, other: Any, **kwargs: Any) -> Tensor:
+        if not kwargs and overwrite(getattr(backend, kernel), input, other):
+            return input
+        return replace(input, function(input, other, **kwargs))
+
+    result = changed_by_kernel if kernel else changed
+    result.__name__ = result.__qualname__ = f"{function.__name__}_"
+    result.__doc__ = f"{function.__name__}, in place."
+    return method(result, result.__name__, *names)

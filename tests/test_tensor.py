@@ -196,6 +196,40 @@ def test_like() -> None:
 # ---- in place ----
 
 
+@pytest.mark.parametrize("size", [5, 5000])
+@pytest.mark.parametrize("shift", [1, -1, 0])
+def test_in_place_on_memory_that_overlaps(size: int, shift: int) -> None:
+    x = fs.arange(float(size))
+    target, source = (x[shift:], x[: size - shift]) if shift >= 0 else (x[:shift], x[-shift:])
+    expected = target.numpy() + source.numpy()
+    assert target.add_(source) is target
+    assert np.array_equal(target.numpy(), expected)
+
+
+def test_in_place_in_any_memory_order() -> None:
+    x, y = fs.arange(12.0).reshape(3, 4), fs.ones(3, 4)
+    x.t().mul_(2.0)
+    x[:, 1:3].sub_(y[:, 1:3])
+    expected = 2 * np.arange(12.0).reshape(3, 4)
+    expected[:, 1:3] -= 1
+    assert np.array_equal(x.numpy(), expected)
+
+
+def test_in_place_under_no_grad_is_noticed() -> None:
+    w = fs.ones(3, requires_grad=True)
+    y = w * w
+    with fs.no_grad():
+        w.mul_(2.0)
+    assert np.array_equal(w.detach().numpy(), [2, 2, 2])
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.sum().backward()
+
+
+def test_in_place_on_what_cannot_be_written() -> None:
+    with pytest.raises(RuntimeError, match="expanded or read-only"):
+        fs.ones(1).expand(3).add_(1.0)
+
+
 def test_in_place_operations() -> None:
     x = fs.tensor([4.0, 9.0])
     same = x

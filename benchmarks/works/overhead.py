@@ -28,9 +28,14 @@ def _linear(library: Library) -> Call:
     return lambda: layer(x)
 
 
-def _add_in_place(library: Library) -> Call:
-    z, y = library.tensor(np.zeros(SIZE, np.float32)), library.tensor(np.full(SIZE, 2.0, np.float32))
-    return lambda: z.add_(y)
+def plain(operation: Callable[[Any, Any], Any]) -> Callable[[Library], Call]:
+    """operation(z, y) on 8 numbers each, nothing recorded."""
+
+    def build(library: Library) -> Call:
+        z, y = library.tensor(np.zeros(SIZE, np.float32)), library.tensor(np.full(SIZE, 2.0, np.float32))
+        return lambda: operation(z, y)
+
+    return build
 
 
 WORKS = [
@@ -44,6 +49,12 @@ WORKS = [
     Work("x.reshape(2, 4)", small(lambda x, y: x.reshape(2, 4)), 2.0),
     Work("x[1:3]", small(lambda x, y: x[1:3]), 2.0),
     Work("(x * y).sum().backward()", small(lambda x, y: (x * y).sum().backward()), 2.0),
-    Work("z.add_(y), nothing recorded", _add_in_place, 2.0),
+    Work("x.view(2, 4)", small(lambda x, y: x.view(2, 4)), 2.0),
+    Work("-x", small(lambda x, y: -x), 2.0),
+    Work("x.sqrt()", small(lambda x, y: x.sqrt()), 2.0),
+    Work("x.mean()", small(lambda x, y: x.mean()), 2.0),
+    Work("x > y", small(lambda x, y: x > y), 2.0),
+    Work("z.add_(y), nothing recorded", plain(lambda z, y: z.add_(y)), 2.0),
+    Work("z.mul_(0.5), nothing recorded", plain(lambda z, y: z.mul_(0.5)), 2.0),
     Work("Linear(8, 8), one row", _linear, 2.0),
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, in_place, method, wrap
+from ..tensor import Tensor, in_place, match, method, wrap
 from .operands import elementwise, is_number, need_kind, need_tensor, pair, quiet
 
 __all__ = [
@@ -46,6 +46,9 @@ def ge(input: Tensor, other: Any) -> Tensor:
 
 
 def _compare(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
+    matched = match(input, other)
+    if matched in (1, 2):  # NumPy rounds a number to the array's type
+        return wrap(quiet.call(ufunc, input.array, other.array if matched == 1 else other))
     if type(other) is int and isinstance(input, Tensor) and input.array.dtype.kind in "iu":
         return wrap(quiet.call(ufunc, input.array, other))  # NumPy compares with integers of any size
     a, b = pair(input, other, operation)
@@ -167,7 +170,7 @@ def _operator(compare: Any) -> Any:
     """The operator leaves what is neither tensor, array nor number to Python: x == None is False."""
 
     def operator(self: Tensor, other: Any) -> Any:
-        known = isinstance(other, (Tensor, np.ndarray)) or is_number(other)
+        known = isinstance(other, Tensor) or is_number(other) or isinstance(other, np.ndarray)
         return compare(self, other) if known else NotImplemented
 
     return operator

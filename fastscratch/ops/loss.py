@@ -94,8 +94,9 @@ def cross_entropy(
     _check_reduction(reduction)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
-    _check_weight(weight, x, "cross_entropy")
-    if t.dtype.kind == "f":
+    if weight is not None:
+        _check_weight(weight, x, "cross_entropy")
+    if t.array.dtype.kind == "f":
         return _with_probabilities(x, t, weight, reduction, label_smoothing)
     labels = _labels(x, t, "cross_entropy")
     w = None if weight is None else weight.array
@@ -105,13 +106,13 @@ def cross_entropy(
         y, divisor = loss.reshape(t.shape), None
     else:
         divisor = count if reduction == "mean" else 1.0
-        y = np.asarray(total / divisor if divisor else math.nan, x.dtype)
+        y = np.array(total / divisor if divisor else math.nan, x.array.dtype)
     return record(y, (x,), _cross_entropy_gradient, x, lse, t, weight, *options, divisor)
 
 
 def _cross_entropy_gradient(dy, needs, x, lse, target, w, ignore_index, smoothing, divisor):
     labels = _flat_labels(target)
-    share = dy.reshape(-1) if divisor is None else np.asarray(dy / divisor if divisor else dy * math.nan, x.dtype)
+    share = dy.reshape(-1) if divisor is None else backend.div(dy, divisor or math.nan)
     dx = backend.cross_entropy_backward(share, _rows(x), lse, labels, w, ignore_index, smoothing)
     if x.ndim == 2:
         return (dx,)
@@ -174,9 +175,9 @@ def _nll_gradient(dy, needs, shape, chosen, share):
 
 def _scores(input: Any, operation: str) -> Tensor:
     x = need_tensor(input, operation)
-    if x.ndim == 0:
+    if x.array.ndim == 0:
         raise RuntimeError(f"{operation}: input must have shape (C,), (N, C) or (N, C, d1, ...), got a scalar")
-    if x.dtype.kind != "f":
+    if x.array.dtype.kind != "f":
         raise RuntimeError(f"{operation}: expected a floating input, got {x.dtype}")
     return x
 
@@ -190,13 +191,14 @@ def _rows(x: Any) -> Any:
 
 def _labels(x: Tensor, target: Tensor, operation: str) -> Any:
     """The labels as one run of int64, after a check of shape and dtype."""
-    if target.dtype.kind not in "iu":
-        raise RuntimeError(f"{operation}: labels must be integers, got {target.dtype}")
-    expected = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else ()
-    if target.shape != expected:
-        error = ValueError if target.shape[:1] != expected[:1] else RuntimeError
-        raise error(f"{operation}: input {x.shape} needs labels of shape {expected}, got {target.shape}")
-    return _flat_labels(target.array)
+    labels, shape = target.array, x.array.shape
+    if labels.dtype.kind not in "iu":
+        raise RuntimeError(f"{operation}: labels must be integers, got {labels.dtype}")
+    expected = (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
+    if labels.shape != expected:
+        error = ValueError if labels.shape[:1] != expected[:1] else RuntimeError
+        raise error(f"{operation}: input {shape} needs labels of shape {expected}, got {labels.shape}")
+    return _flat_labels(labels)
 
 
 def _flat_labels(target: Any) -> Any:

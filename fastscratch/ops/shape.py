@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..device import channels_last
 from ..tensor import Tensor, method, record, record_view
 from .operands import axis_of, need_tensor, sizes_of
 
@@ -32,15 +33,20 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     RuntimeError
         If the number of elements is not the same.
     """
-    x = need_tensor(input, "reshape")
-    wanted = sizes if shape is None and sizes and type(sizes[0]) is int else sizes_of(sizes, shape)
+    if shape is None and sizes and type(sizes[0]) is int:
+        return _in_shape(need_tensor(input, "reshape"), sizes)
+    return _in_shape(need_tensor(input, "reshape"), sizes_of(sizes, shape))
+
+
+def _in_shape(x: Tensor, wanted: tuple[int, ...]) -> Tensor:
+    array = x.array
     try:
-        y = (backend.ordered_copy(x.array) if _rows_of_images(x.array, wanted) else x.array).reshape(wanted)
+        y = (backend.ordered_copy(array) if _rows_of_images(array, wanted) else array).reshape(wanted)
     except ValueError:
         raise RuntimeError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}") from None
-    if x.array.flags.c_contiguous or np.may_share_memory(x.array, y):
-        return record_view(y, x, _reshape_gradient, x.array.shape)
-    return record(y, (x,), _reshape_gradient, x.array.shape)
+    if y.base is array or array.flags.c_contiguous or np.may_share_memory(array, y):
+        return record_view(y, x, _reshape_gradient, array.shape)
+    return record(y, (x,), _reshape_gradient, array.shape)
 
 
 def _rows_of_images(x: Any, wanted: Any) -> bool:
@@ -71,6 +77,8 @@ def view(input: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Ten
     -----
     Where PyTorch would refuse because the strides forbid a view, this copies: memory layout is invisible here.
     """
+    if sizes and type(sizes[0]) is int and size is None and dtype is None:
+        return _in_shape(need_tensor(input, "view"), sizes)
     if len(sizes) == 1 and isinstance(sizes[0], (np.dtype, type)):
         dtype = sizes[0]
     if dtype is not None:
@@ -316,12 +324,26 @@ def atleast_2d(*tensors: Any) -> Any:
 
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its memory is in logical order, else a copy that is."""
+    """The tensor itself if its memory is in logical order, else a copy that is.
+
+    With memory_format=channels_last, of a tensor (N, C, H, W): in the order of (N, H, W, C).
+    """
     x = need_tensor(input, "contiguous")
+    if memory_format == channels_last:
+        return _channels_last(x)
     if x.is_contiguous():
         return x
     y = backend.ordered_copy(x.array) if x.array.dtype.char in _FLOATS else np.array(x.array, order="C")
     return record(y, (x,), _same_gradient)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    if x.ndim != 4:
+        raise RuntimeError(f"contiguous: channels_last takes a tensor (N, C, H, W), got shape {x.shape}")
+    laid = np.moveaxis(x.array, 1, -1)
+    if laid.flags.c_contiguous:
+        return x
+    return record(np.moveaxis(np.ascontiguousarray(laid), -1, 1), (x,), _same_gradient)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tape import enable_grad
+from ..tape import enable_grad, touch_all
 from ..tensor import Tensor, as_array, wrap
 
 Group = dict[str, Any]
@@ -96,13 +96,13 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             batches: dict[Any, list[Tensor]] = {}
+            prepare = self._prepare
             for p in group["params"]:
                 if p.grad is not None:
-                    batches.setdefault((p.array.dtype, self._prepare(p, group)), []).append(p)
+                    batches.setdefault((p.array.dtype.char, prepare(p, group)), []).append(p)
             for (_, age), params in batches.items():
                 self._update(group, params, [p.grad.array for p in params], age)  # type: ignore[union-attr]
-                for p in params:
-                    p.touch()
+                touch_all(params)
         self._opt_called = True
         return loss
 
@@ -116,7 +116,8 @@ class Optimizer:
 
     def _arrays(self, params: list[Tensor], name: str) -> list[Any]:
         """One array of state for each parameter."""
-        return [self.state[p][name].array for p in params]
+        state = self.state
+        return [state[p][name].array for p in params]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients; with set_to_none=False, make them zero instead."""

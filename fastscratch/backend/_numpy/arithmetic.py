@@ -10,36 +10,36 @@ Array = np.ndarray[Any, Any]
 Operand = Any  # an array, or a number, which is rounded to the array's type
 
 
-def _sum_bound(eps: float, y: Array, a: Operand, b: Operand) -> Array:
+def _sum_bound(eps: float, y: Array, a: Operand, b: Operand, out: Array | None = None) -> Array:
     return eps * (np.abs(y) + np.abs(a) + np.abs(b))
 
 
-def _product_bound(eps: float, y: Array, a: Operand, b: Operand) -> Array:
+def _product_bound(eps: float, y: Array, a: Operand, b: Operand, out: Array | None = None) -> Array:
     return 2.1 * eps * np.abs(y)
 
 
 @bounded(_sum_bound)
-def add(a: Operand, b: Operand) -> Array:
-    """a + b."""
-    return np.asarray(a + b)
+def add(a: Operand, b: Operand, out: Array | None = None) -> Array:
+    """a + b, into out if it is given, which may be a or b."""
+    return np.asarray(np.add(a, b, out=out))
 
 
 @bounded(_sum_bound)
-def sub(a: Operand, b: Operand) -> Array:
-    """a - b."""
-    return np.asarray(a - b)
+def sub(a: Operand, b: Operand, out: Array | None = None) -> Array:
+    """a - b, into out if it is given, which may be a or b."""
+    return np.asarray(np.subtract(a, b, out=out))
 
 
 @bounded(_product_bound)
-def mul(a: Operand, b: Operand) -> Array:
-    """a b."""
-    return np.asarray(a * b)
+def mul(a: Operand, b: Operand, out: Array | None = None) -> Array:
+    """a b, into out if it is given, which may be a or b."""
+    return np.asarray(np.multiply(a, b, out=out))
 
 
 @bounded(_product_bound)
-def div(a: Operand, b: Operand) -> Array:
-    """a / b."""
-    return np.asarray(np.divide(a, b))
+def div(a: Operand, b: Operand, out: Array | None = None) -> Array:
+    """a / b, into out if it is given, which may be a or b."""
+    return np.asarray(np.divide(a, b, out=out))
 
 
 def _sum_all_bound(eps: float, y: Array, x: Array) -> Array:

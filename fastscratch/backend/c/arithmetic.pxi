@@ -16,9 +16,44 @@ ctypedef int (*binary_f32)(float *, const float *, ptrdiff_t, const float *, ptr
 ctypedef int (*binary_f64)(double *, const double *, ptrdiff_t, const double *, ptrdiff_t, ptrdiff_t) noexcept nogil
 
 
-cdef cnp.ndarray with_number(cnp.ndarray x, double number, bint number_first, binary_f32 f32, binary_f64 f64):
+cdef cnp.ndarray room(cnp.ndarray x, object out):
+    """Where the result for x, which comes from flat(), is to be computed: in out, if it is given and laid out as x is."""
+    if out is None:
+        return like(x)
+    same_type(out, "out", cnp.PyArray_TYPE(x))
+    same_shape(<cnp.ndarray>out, "out", x)
+    if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out):
+        raise ValueError("out is read-only")
+    if PyArray_ISBEHAVED_RO(<cnp.ndarray>out) and same_strides(<cnp.ndarray>out, x):
+        return <cnp.ndarray>out
+    return like(x)
+
+
+cdef object delivered(cnp.ndarray y, object out):
+    """The result, in out if it was given."""
+    if out is None or out is y:
+        return y
+    PyArray_CopyInto(<cnp.ndarray>out, y)
+    return out
+
+
+cdef cnp.ndarray apart(cnp.ndarray x, cnp.ndarray y):
+    """x, or a copy of it if y, of as many elements and without gaps as well, lies partly on it: then writing to y would
+    change what is still to be read. Wholly on it is no harm."""
+    cdef char *xp = <char *>cnp.PyArray_DATA(x)
+    cdef char *yp = <char *>cnp.PyArray_DATA(y)
+    cdef ptrdiff_t size = cnp.PyArray_NBYTES(x)
+    if xp == yp or xp >= yp + size or yp >= xp + size:
+        return x
+    cdef cnp.ndarray copy = like(x)
+    PyArray_CopyInto(copy, x)
+    return copy
+
+
+cdef object with_number(cnp.ndarray x, double number, bint number_first, object out, binary_f32 f32, binary_f64 f64):
     """The operation of every element of x, which comes from flat(), with one number."""
-    cdef cnp.ndarray y = like(x)
+    cdef cnp.ndarray y = room(x, out)
+    x = apart(x, y)
     cdef float single = <float>number
     cdef void *yp = cnp.PyArray_DATA(y)
     cdef void *xp = cnp.PyArray_DATA(x)
@@ -33,18 +68,19 @@ cdef cnp.ndarray with_number(cnp.ndarray x, double number, bint number_first, bi
             f32(<float *>yp, &single, 0, <float *>xp, 1, n)
         else:
             f32(<float *>yp, <float *>xp, 1, &single, 0, n)
-    return y
+    return delivered(y, out)
 
 
-cdef cnp.ndarray binary(object a, object b, binary_f32 f32, binary_f64 f64):
+cdef object binary(object a, object b, object out, binary_f32 f32, binary_f64 f64):
     if not isinstance(a, cnp.ndarray):
-        return with_number(flat(b, "b", floating(b, "b")), a, True, f32, f64)
+        return with_number(flat(b, "b", floating(b, "b")), a, True, out, f32, f64)
     cdef int typenum = floating(a, "a")
     cdef cnp.ndarray x = flat(a, "a", typenum)
     if not isinstance(b, cnp.ndarray):
-        return with_number(x, b, False, f32, f64)
+        return with_number(x, b, False, out, f32, f64)
     cdef cnp.ndarray z = flat_as(b, "b", x)
-    cdef cnp.ndarray y = like(x)
+    cdef cnp.ndarray y = room(x, out)
+    x, z = apart(x, y), apart(z, y)
     cdef void *yp = cnp.PyArray_DATA(y)
     cdef void *xp = cnp.PyArray_DATA(x)
     cdef void *zp = cnp.PyArray_DATA(z)
@@ -54,23 +90,23 @@ cdef cnp.ndarray binary(object a, object b, binary_f32 f32, binary_f64 f64):
             f64(<double *>yp, <double *>xp, 1, <double *>zp, 1, n)
         else:
             f32(<float *>yp, <float *>xp, 1, <float *>zp, 1, n)
-    return y
+    return delivered(y, out)
 
 
-def add(a, b):
-    return binary(a, b, fs_add_f32, fs_add_f64)
+def add(a, b, out=None):
+    return binary(a, b, out, fs_add_f32, fs_add_f64)
 
 
-def sub(a, b):
-    return binary(a, b, fs_sub_f32, fs_sub_f64)
+def sub(a, b, out=None):
+    return binary(a, b, out, fs_sub_f32, fs_sub_f64)
 
 
-def mul(a, b):
-    return binary(a, b, fs_mul_f32, fs_mul_f64)
+def mul(a, b, out=None):
+    return binary(a, b, out, fs_mul_f32, fs_mul_f64)
 
 
-def div(a, b):
-    return binary(a, b, fs_div_f32, fs_div_f64)
+def div(a, b, out=None):
+    return binary(a, b, out, fs_div_f32, fs_div_f64)
 
 
 def sum_all(x):

@@ -1,4 +1,5 @@
-# The tape without the interpreter: wrap, record, record_view and match of fastscratch/tensor.py, step of fastscratch/tape.py.
+# The tape without the interpreter: wrap, record, record_view, match and overwrite of fastscratch/tensor.py, walk of
+# fastscratch/tape.py.
 #
 # The Python functions of those names say what is meant and serve where there is no extension. Tensor and Node stay Python
 # classes; their __slots__ are read and written here where they lie in the objects.
@@ -32,25 +33,27 @@ cdef extern from *:
     object PyType_GenericAlloc(type kind, Py_ssize_t items)
 
 cdef type tensor_type, node_type, output_type, tracked_type
-cdef object output_mark, grad_mode, clock, history, as_array, heappush
+cdef object output_mark, grad_mode, clock, history, as_array, heappush, heappop, new_pending, call_hooks
 cdef Py_ssize_t ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE
 cdef Py_ssize_t GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
 
 
-def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert, push):
-    """wrap, record, record_view, step and match for these classes; None where their slots cannot be reached."""
-    global tensor_type, node_type, output_type, tracked_type, output_mark, grad_mode, clock, history, as_array, heappush
+def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert, push, pop, pending, hooks):
+    """wrap, record, record_view, match, overwrite and walk for these classes; None where their slots cannot be reached."""
+    global tensor_type, node_type, output_type, tracked_type, output_mark, grad_mode, clock, history, as_array
+    global heappush, heappop, new_pending, call_hooks
     global ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE, GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
     tensor_type, node_type, output_type, output_mark = tensor, node, output, mark
     tracked_type = output.__base__
-    grad_mode, clock, history, as_array, heappush = mode, ticks, renew, convert, push
+    grad_mode, clock, history, as_array = mode, ticks, renew, convert
+    heappush, heappop, new_pending, call_hooks = push, pop, pending, hooks
     names = ("array", "grad", "_node", "_changed", "_base", "_base_node")
     places = [fs_slot_place(getattr(tensor, name)) for name in names]
     ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE = places
     names = ("gradient", "hooks", "number", "parents", "retained", "saved")
     places += [fs_slot_place(getattr(node, name)) for name in names]
     GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED = places[6:]
-    return None if min(places) < 0 else (_wrap, _record, _record_view, _step, _match)
+    return None if min(places) < 0 else (_wrap, _record, _record_view, _match, _overwrite, _walk)
 
 
 cdef inline object fresh_tensor(object array, object changed, object base):
@@ -161,6 +164,20 @@ def _match(a, b):
     return typenum == cnp.PyArray_TYPE(y) and cnp.PyArray_NDIM(x) == cnp.PyArray_NDIM(y) and cnp.PyArray_SAMESHAPE(x, y)
 
 
+def _overwrite(kernel, x, other):
+    """Change x by a kernel of two operands into its own memory, if the tape need not know: see overwrite in tensor.py."""
+    cdef int matched = _match(x, other)
+    if matched != 1 and matched != 2:
+        return False
+    cdef cnp.ndarray array = <cnp.ndarray>fs_slot(x, ARRAY)
+    if not cnp.PyArray_ISWRITEABLE(array) or (has_past(x) or matched == 1 and has_past(other)) and grad_mode.enabled:
+        return False
+    kernel(array, <object>fs_slot(other, ARRAY) if matched == 1 else other, array)
+    cdef object changed = <object>fs_slot(x, CHANGED)
+    (<list>changed)[0] = next(clock)
+    return True
+
+
 cdef list unpack(object node):
     """What was saved, tensors as arrays; node.unpack() where something is amiss, for its message."""
     cdef PyObject *saved = fs_slot(node, SAVED)
@@ -178,7 +195,7 @@ cdef list unpack(object node):
     return values
 
 
-def _step(node, gradient, dy, pending, bint retain_graph):
+cdef int backward_step(object node, object gradient, object dy, object pending, bint retain_graph) except -1:
     """From one node to its parents."""
     cdef dict arrays = pending.arrays
     cdef list parents = list(node.parents), heap = pending.heap
@@ -198,3 +215,65 @@ def _step(node, gradient, dy, pending, bint retain_graph):
             heappush(heap, (-<object>fs_slot(parent, NUMBER), parent))
         else:
             pending.add(parent, array)
+    return 0
+
+
+cdef object owner_of(cnp.ndarray array):
+    """The array whose memory this one is a view of."""
+    cdef PyObject *base = cnp.PyArray_BASE(array)
+    while base != NULL and isinstance(<object>base, cnp.ndarray):
+        array = <cnp.ndarray>base
+        base = cnp.PyArray_BASE(array)
+    return array
+
+
+cdef int mark(dict owners, cnp.ndarray gradient) except -1:
+    """Somebody holds this already: keep its owner by its address."""
+    cdef object owner = owner_of(gradient)
+    owners[<size_t><PyObject *>owner] = owner
+    return 0
+
+
+cdef object own(dict owners, cnp.ndarray gradient):
+    """The gradient, or a copy if somebody holds its memory or nobody may write to it."""
+    cdef object owner = owner_of(gradient)
+    if <size_t><PyObject *>owner in owners or not cnp.PyArray_ISWRITEABLE(gradient):
+        gradient = (<object>gradient).copy(order="K")
+    mark(owners, gradient)
+    return gradient
+
+
+cdef int retain(object node, object dy, dict owners) except -1:
+    """Add to the .grad of the tensor that the node stands for, if it is still there."""
+    cdef object tensor = (<object>fs_slot(node, RETAINED))()
+    if tensor is None:
+        return 0
+    if tensor.grad is None:
+        tensor.grad = _wrap(own(owners, dy))
+    else:
+        tensor._accumulate(dy)
+    return 0
+
+
+def _walk(roots, wanted, bint retain_graph):
+    """From the roots back to the leaves: see walk in fastscratch/tape.py."""
+    cdef object pending = new_pending(), node, dy
+    cdef dict arrays = pending.arrays, owners = {}, captured = {}
+    cdef list heap = pending.heap
+    cdef object keys = None if wanted is None else set(wanted)
+    for node, dy in roots:
+        pending.add(node, dy)
+        mark(owners, dy)
+    while heap:
+        node = heappop(heap)[1]
+        dy = arrays.pop(node)
+        if fs_slot(node, HOOKS) != Py_None_ and <object>fs_slot(node, HOOKS):
+            dy = call_hooks(<object>fs_slot(node, HOOKS), dy)
+            mark(owners, dy)
+        if keys is not None and node in keys:
+            captured[node] = own(owners, dy)
+        if fs_slot(node, RETAINED) != Py_None_ and keys is None:
+            retain(node, dy, owners)
+        if fs_slot(node, GRADIENT) != Py_None_:
+            backward_step(node, <object>fs_slot(node, GRADIENT), dy, pending, retain_graph)
+    return captured
