@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], float, tuple[float, float],
     "log": (np.log, 1, (0.3, 3), (0.3, 3)),
     "log1p": (np.log1p, 1, (-0.999, 3), (-0.999, 3)),
     "tanh": (np.tanh, 1.5, (-12, 12), (-25, 25)),
-    "sigmoid": (_sigmoid, 2, (-110, 30), (-750, 50)),
+    "sigmoid": (_sigmoid, 2.5, (-110, 30), (-750, 50)),
     "erf": (_in_float64(_erf), 1.5, (-5, 5), (-7, 7)),
     "erfc": (_in_float64(_erfc), 6.5, (-6, 11), (-7, 28)),
 }

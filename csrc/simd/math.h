@@ -163,14 +163,11 @@ FS_INLINE vec v_tanh(vec x) {
     return v_with_sign(v_select(v_lt(a, v_set1(TANH_NEAR)), near, far), x);
 }
 
-/* 1 / (1 + exp(-x)), relative to the result in the negative tail too. 2 ULP: what the sum rounded away is put back, which
- * takes 1 / sum, and that is y or 1 - y. */
+/* 1 / (1 + exp(-x)), relative to the result in the negative tail too. 2.5 ULP: putting back what the sum rounded away would
+ * bring it under 2, and cost a third more time. */
 FS_INLINE vec v_sigmoid(vec x) {
-    const vec e = v_exp(v_neg(v_abs(x))), one = v_set1(1), sum = v_add(one, e);
-    const vec lost = v_sub(e, v_sub(sum, one));
-    const vmask negative = v_lt(x, v_zero());
-    const vec y = v_div(v_select(negative, e, one), sum);
-    return v_fnma(v_mul(y, lost), v_select(negative, v_sub(one, y), y), y);
+    const vec e = v_exp(v_neg(v_abs(x))), one = v_set1(1);
+    return v_div(v_select(v_lt(x, v_zero()), e, one), v_add(e, one));
 }
 
 /* log(u) + more for a normal u > 0 and a small correction, less shift ln 2. */
