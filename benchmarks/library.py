@@ -11,7 +11,7 @@ Call = Callable[[], Any]
 
 
 class Library:
-    """fastscratch, or PyTorch in one memory layout.
+    """fastscratch or PyTorch, in one memory layout.
 
     best : use everything that makes the peer faster: fused optimizers, inference mode, channels-last images.
     """
@@ -40,7 +40,7 @@ class Library:
                 shape = tuple(p.shape)
                 spread = 1 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.1
                 p.copy_(self.module.from_numpy((rng.standard_normal(shape) * spread).astype(np.float32)))
-        if self.layout == "channels_last":
+        if self.layout == "channels_last" and self.name == "torch":  # ours lays filters as its kernels want them
             net = net.to(memory_format=self.module.channels_last)
         return net
 
@@ -57,12 +57,11 @@ class Library:
 
 def libraries(contestant: str, threads: int, *, images: bool) -> dict[str, Library]:
     """The variants in which a contestant is timed; the fastest counts."""
-    if contestant.startswith("fastscratch"):
-        return {"": Library("fastscratch", threads)}
     if contestant == "torch as installed":
         return {"": Library("torch", threads, best=False)}
+    name = contestant.split("-", maxsplit=1)[0]
     layouts = ("nchw", "channels_last") if images else ("",)
-    return {layout: Library("torch", threads, layout=layout) for layout in layouts}
+    return {layout: Library(name, threads, layout=layout) for layout in layouts}
 
 
 def about(contestant: str) -> dict[str, Any]:

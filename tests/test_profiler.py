@@ -206,7 +206,7 @@ def test_a_training_step_of_an_mlp() -> None:
     counts = {row.key: row.count for row in prof.key_averages()}
     assert counts == {
         "linear_forward": 4, "tanh_forward": 2, "cross_entropy_forward": 2, "cross_entropy_backward": 2,
-        "linear_backward": 4, "tanh_backward": 2, "adam_step": 2,
+        "linear_backward": 4, "tanh_backward": 2, "adam_step": 2, "div": 2,
     }  # fmt: skip
     rows = {row.key: row for row in prof.key_averages()}
     assert rows["linear_forward"].flops == 2 * (4 * 16 * (2 * 8 + 1) + 4 * 3 * (2 * 16 + 1))
@@ -506,7 +506,7 @@ def test_roofline_picture(tmp_path: Path) -> None:
         fs.backend.embedding_forward(ones(3, 2), np.zeros(2, np.int64))  # computes nothing: no place on this chart
     prof.export_roofline(tmp_path / "roofline.svg")
     root = ElementTree.parse(tmp_path / "roofline.svg").getroot()
-    assert len(root.findall(f".//{SVG}circle")) == 7
+    assert len(root.findall(f".//{SVG}circle")) == 8
     text = {element.text for element in root.iter(f"{SVG}text")}
     assert {"linear_forward", "adam_step", "float32 100 GFLOP/s", "FLOP per byte", "GFLOP/s"} <= text
     assert "embedding_forward" not in text

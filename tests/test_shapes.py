@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from conftest import needs_extension
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,3 +91,14 @@ def test_gram_and_cholesky(run: Any, n: int, d: int, r: int) -> None:
         return fs.cholesky_solve(b, lower) + fs.log(fs.diagonal(lower)).sum()
 
     both_ways(run, solved, (n, n), (n, r))
+
+
+def test_contiguous_in_channels_last_order():
+    x = fs.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5).requires_grad_()
+    y = x.contiguous(memory_format=fs.channels_last)
+    assert y.array.strides == (240, 4, 60, 12) and (y == x).all()
+    assert y.contiguous(memory_format=fs.channels_last) is y
+    (y * y).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * x.detach().numpy())
+    with pytest.raises(RuntimeError, match="channels_last takes a tensor"):
+        x[0].contiguous(memory_format=fs.channels_last)
