@@ -31,12 +31,12 @@ class Contestant:
             environment.update(TUNED_MALLOC)
         if name.startswith("fastscratch-"):
             environment["FASTSCRATCH_ISA"] = name.split("-")[1]
-        if name == "jax" and threads == 1:
-            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         command = [sys.executable, "-m", "benchmarks.worker", name, str(threads)]
         self.process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        if name == "jax" and hasattr(os, "sched_setaffinity"):  # it has no setting for its threads
+            os.sched_setaffinity(self.process.pid, sorted(os.sched_getaffinity(0))[:threads])
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """Send a command and wait for its answer; RuntimeError with what went wrong there."""
