@@ -136,12 +136,13 @@ def plot(path: str | Path, result: Result) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "fastscratch"  # the same picture, the same file
     from matplotlib import pyplot as plt
 
     figure = (
         _plot_scaling(plt, result["rows"]) if result["benchmark"] == "scaling" else _plot_ratios(plt, result["rows"])
     )
-    figure.savefig(path, bbox_inches="tight", dpi=110)
+    figure.savefig(path, bbox_inches="tight", dpi=110, metadata={"Date": None} if str(path).endswith(".svg") else None)
     plt.close(figure)
 
 
