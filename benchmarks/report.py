@@ -149,7 +149,8 @@ def plot(path: str | Path, result: Result) -> None:
 def _ratio_of(row: dict[str, Any]) -> float:
     if "ratio" in row:
         return row["ratio"]
-    return min((r for n, r in row["ratios"].items() if n in JUDGES), default=min(row["ratios"].values()))
+    judged = [ratio for name, ratio in row["ratios"].items() if name in JUDGES]
+    return min(judged or row["ratios"].values(), default=float("nan"))
 
 
 def _plot_ratios(plt: Any, rows: list[dict[str, Any]]) -> Any:
