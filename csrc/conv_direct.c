@@ -161,7 +161,7 @@ static void choose(sweep *d) {
     if (d->groups > 1 && d->kg == 1 && d->cg == 1) {
         d->kind = FS_DEPTHWISE;
         d->parts = 1;
-    } else if (d->kg <= min(8, vl)) {
+    } else if (d->kg > 0 && d->kg <= min(8, vl)) {
         ptrdiff_t lines = 0, products = 0;
         for (ptrdiff_t f = 0; f < d->phases; f++) {
             lines += line_length(d, d->phase + f) / vl;

@@ -61,7 +61,7 @@ static void plan(job *g, const shape *s, int winograd) {
 static void plan_sums(job *g) {
     const shape *s = g->s;
     const ptrdiff_t tiles = ceil_div(s->out_h, 4) * ceil_div(s->out_w, 4);
-    const ptrdiff_t few = max(1, g->winograd ? s->n * tiles / (2 * TILES) : MAX_PARTIAL_SIZE / filter_size(s));
+    const ptrdiff_t few = max(1, g->winograd ? s->n * tiles / (2 * TILES) : MAX_PARTIAL_SIZE / max(1, filter_size(s)));
     const ptrdiff_t parts = min(min(s->n, MAX_PARTIALS), g->winograd ? few : max(8, few));
     g->per_chunk = max(g->per_chunk, ceil_div(s->n, parts));
     const ptrdiff_t most = max(1, g->winograd ? TILES / tiles : BLOCK / max(1, output_size(s)));

@@ -273,7 +273,7 @@ static void convolve_chunk(ptrdiff_t chunk, void *ctx) {
 /* How many of `items` make a chunk: at most a block of tiles where an item is that many, an even share for MIN_CHUNKS
  * threads, but enough to be worth a thread's while. */
 static ptrdiff_t share(const shape *s, ptrdiff_t items, ptrdiff_t tiles) {
-    const ptrdiff_t worth = ceil_div(MIN_WORK, PRODUCTS * s->c * s->k * tiles);
+    const ptrdiff_t worth = ceil_div(MIN_WORK, max(1, PRODUCTS * s->c * s->k * tiles));
     const ptrdiff_t most = max(1, BLOCK / tiles), chunks = round_up(ceil_div(items, most), MIN_CHUNKS);
     return min(most, max(worth, ceil_div(items, chunks)));
 }

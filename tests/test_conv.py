@@ -385,3 +385,30 @@ def test_joined_relu_refuses_a_result_changed_in_place() -> None:
     y.mul_(2)
     with pytest.raises(RuntimeError, match="changed in"):
         y.sum().backward()
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "direct", "winograd", "im2col"])
+@pytest.mark.parametrize(("n", "c", "k"), [(0, 3, 4), (2, 0, 4), (2, 3, 0), (2, 0, 0)])
+def test_no_images_or_no_channels(algorithm: str, n: int, c: int, k: int) -> None:
+    b, options = fs.backend, ((1, 1), (0, 0), (1, 1), 1)
+    x, w, bias = (np.ones(shape, np.float32) for shape in ((n, c, 6, 6), (k, c, 3, 3), (k,)))
+    y, pooled = np.ones((n, k, 4, 4), np.float32), np.ones((n, k, 2, 2), np.float32)
+    before = b.get_conv_algorithm()
+    b.set_conv_algorithm(algorithm)
+    try:
+        np.testing.assert_array_equal(b.conv2d_forward(x, w, bias, *options, False), np.full(y.shape, 1 + 9 * c))
+        value, code = b.conv2d_pool_forward(x, w, bias, *options, (2, 2), True)
+        np.testing.assert_array_equal(value, np.full(pooled.shape, 1 + 9 * c))
+        for dx, dw, db in (
+            b.conv2d_backward(y, x, w, *options, True, True, True),
+            b.conv2d_relu_backward(y, y, x, w, *options, True, True, True),
+        ):
+            assert (dx.shape, dw.shape) == (x.shape, w.shape)
+            assert k or not dx.any()
+            np.testing.assert_array_equal(db, np.full(k, 16 * n))
+        dx, dw, db = b.conv2d_pool_backward(pooled, code, x, w, *options, (2, 2), True, True, True)
+        assert (dx.shape, dw.shape) == (x.shape, w.shape)
+        assert k or not dx.any()
+        np.testing.assert_array_equal(db, np.full(k, 4 * n))
+    finally:
+        b.set_conv_algorithm(before)
