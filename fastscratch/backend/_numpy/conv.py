@@ -3,6 +3,7 @@
 Alone, and with a pool of blocks that do not overlap.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def _forward_bound(
     size = conv2d_forward(
         np.abs(x), np.abs(w), None if b is None else np.abs(b), stride, padding, dilation, groups, False
     )
-    bound = (w[0].size + 3) * eps * size
+    bound = (math.prod(w.shape[1:]) + 3) * eps * size
     shape = (x.shape[1], w.shape[0], _out_size(x, w, stride, padding, dilation), w.shape[2:])
     if winograd.applies(eps, *shape, stride, padding, dilation, groups):
         bias = 0.0 if b is None else eps * np.abs(b)[:, None, None]
