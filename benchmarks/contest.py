@@ -2,9 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
@@ -39,18 +39,29 @@ class Contestant:
             os.sched_setaffinity(self.process.pid, sorted(os.sched_getaffinity(0))[:threads])
 
     def ask(self, do: str, **arguments: Any) -> Any:
-        """Send a command and wait for its answer; RuntimeError with what went wrong there."""
+        """Send a command and wait for its answer; RuntimeError with what went wrong there.
+
+        Between its turns the process is stopped: a pool of threads that still spins, for milliseconds in some
+        libraries, would take the cores from the contestant whose turn it is.
+        """
         assert self.process.stdin and self.process.stdout
+        self._freeze(False)
         self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline() or '{"error": "the process ended"}')
+        self._freeze(True)
         if isinstance(answer, dict) and answer.get("error"):
             raise RuntimeError(f"{self.name}, {do} {arguments}: {answer['error']}")
         return answer
 
+    def _freeze(self, frozen: bool) -> None:
+        if hasattr(signal, "SIGSTOP"):
+            self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
     def close(self) -> None:
         """End the process."""
         assert self.process.stdin and self.process.stdout
+        self._freeze(False)
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
@@ -75,7 +86,6 @@ def _samples(team: Sequence[Contestant], group: str, work: Work, rounds: int) ->
         for one in team:
             for variant in variants[one.name]:
                 samples[one.name][variant].append(one.ask("sample", variant=variant))
-                time.sleep(0.002)  # let its threads go to sleep
     return samples
 
 
