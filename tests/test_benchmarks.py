@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_extension
 
 import fastscratch as fs
 
@@ -128,3 +129,14 @@ def test_an_unknown_peer_is_refused():
     command = [sys.executable, "-m", "benchmarks", "steps", "--against", "tensorflow"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and "no peer is called tensorflow" in done.stderr
+
+
+@needs_extension
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_accuracy_finds_the_worst_error(dtype):
+    from benchmarks.accuracy import measure
+
+    for row in measure("tanh", dtype, fs.backend.isas(), 1 << 14):
+        assert 0.5 <= row["ULP"] <= row["stated"]
+        assert row["points"] > 1000
+        assert abs(row["at"]) < 20
