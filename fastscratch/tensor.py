@@ -455,6 +455,14 @@ def match(a: Any, b: Any) -> int:
     return int(a.array.dtype == b.array.dtype and a.array.shape == b.array.shape)
 
 
+def factors(a: Any, b: Any) -> bool:
+    """Are these tensors matrices whose product a kernel may take as they are? Both float32 or both float64."""
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)) or a.array.dtype.char not in "fd":
+        return False
+    p, q = a.array.shape, b.array.shape
+    return len(p) == len(q) == 2 and p[1] == q[0] and a.array.dtype == b.array.dtype
+
+
 def overwrite(kernel: Callable[..., Any], x: Tensor, other: Any) -> bool:
     """Let a kernel of two operands, kernel(x, other, out), change x in its own memory, if the two are as match() wants them
     and the tape need know no more than that x has changed. False if nothing was done.
@@ -471,7 +479,7 @@ def overwrite(kernel: Callable[..., Any], x: Tensor, other: Any) -> bool:
 
 
 def _compiled() -> Any:
-    """wrap, record, record_view, match, overwrite and the tape's walk as the extension has them: no interpreter."""
+    """These functions, and the tape's walk, as the extension has them: without the interpreter."""
     classes = Tensor, Node, tape._Output, tape.OUTPUT
     ways = heapq.heappush, heapq.heappop, tape._Pending, tape._call_hooks
     return backend.tape_functions(*classes, tape.mode, tape._clock, history, np.asarray, *ways)
@@ -588,11 +596,12 @@ def _move_retained(x: Tensor, node: Node | None) -> None:
         node.retained, x._node.retained = x._node.retained, None
 
 
-wrap, record, record_view, match, overwrite, tape.walk = _compiled() or (
+wrap, record, record_view, match, factors, overwrite, tape.walk = _compiled() or (
     wrap,
     record,
     record_view,
     match,
+    factors,
     overwrite,
     tape.walk,
 )

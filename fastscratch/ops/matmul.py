@@ -4,7 +4,7 @@ from typing import Any
 
 from .. import backend
 from ..tape import OUTPUT
-from ..tensor import Tensor, in_place, method, record
+from ..tensor import Tensor, factors, in_place, method, record
 from .arithmetic import add
 from .operands import need_tensor, pair
 
@@ -34,6 +34,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> fs.matmul(fs.tensor([[1.0, 2.0]]), fs.tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
+    if factors(input, other):
+        y = backend.matmul(input.array, other.array)
+        return record(y, (input, other), _matmul__matrices_gradient, input, other)
     a, b = need_tensor(input, "matmul"), need_tensor(other, "matmul")
     if a.array.dtype != b.array.dtype:
         raise RuntimeError(f"matmul: the dtypes differ, {a.dtype} and {b.dtype}")
@@ -52,6 +55,10 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     shape = y.shape
     y = y.reshape(_without_vector_axes(shape, a.ndim, b.ndim))
     return record(y, (a, b), _matmul_gradient, a, b, shape)
+
+
+def _matmul__matrices_gradient(dy, needs, a, b):
+    return backend.matmul_backward(dy, a, b, *needs)
 
 
 def _without_vector_axes(shape: tuple[int, ...], a_ndim: int, b_ndim: int) -> tuple[int, ...]:

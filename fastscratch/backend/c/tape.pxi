@@ -1,5 +1,5 @@
-# The tape without the interpreter: wrap, record, record_view, match and overwrite of fastscratch/tensor.py, walk of
-# fastscratch/tape.py.
+# The tape without the interpreter: wrap, record, record_view, match, factors and overwrite of fastscratch/tensor.py,
+# walk of fastscratch/tape.py.
 #
 # The Python functions of those names say what is meant and serve where there is no extension. Tensor and Node stay Python
 # classes; their __slots__ are read and written here where they lie in the objects.
@@ -39,7 +39,7 @@ cdef Py_ssize_t GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
 
 
 def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert, push, pop, pending, hooks):
-    """wrap, record, record_view, match, overwrite and walk for these classes; None where their slots cannot be reached."""
+    """wrap, record, record_view, match, factors, overwrite and walk for these classes; None where their slots cannot be reached."""
     global tensor_type, node_type, output_type, tracked_type, output_mark, grad_mode, clock, history, as_array
     global heappush, heappop, new_pending, call_hooks
     global ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE, GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
@@ -53,7 +53,7 @@ def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew
     names = ("gradient", "hooks", "number", "parents", "retained", "saved")
     places += [fs_slot_place(getattr(node, name)) for name in names]
     GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED = places[6:]
-    return None if min(places) < 0 else (_wrap, _record, _record_view, _match, _overwrite, _walk)
+    return None if min(places) < 0 else (_wrap, _record, _record_view, _match, _factors, _overwrite, _walk)
 
 
 cdef inline object fresh_tensor(object array, object changed, object base):
@@ -162,6 +162,17 @@ def _match(a, b):
         return (2 if first else 3) if type(b if first else a) in (float, int) else 0
     cdef cnp.ndarray y = <cnp.ndarray>fs_slot(b, ARRAY)
     return typenum == cnp.PyArray_TYPE(y) and cnp.PyArray_NDIM(x) == cnp.PyArray_NDIM(y) and cnp.PyArray_SAMESHAPE(x, y)
+
+
+def _factors(a, b):
+    """Matrices that a kernel multiplies as they are: see factors in fastscratch/tensor.py."""
+    if not (PyObject_TypeCheck(a, <PyTypeObject *>tensor_type) and PyObject_TypeCheck(b, <PyTypeObject *>tensor_type)):
+        return False
+    cdef cnp.ndarray x = <cnp.ndarray>fs_slot(a, ARRAY)
+    cdef cnp.ndarray y = <cnp.ndarray>fs_slot(b, ARRAY)
+    cdef int typenum = cnp.PyArray_TYPE(x)
+    return ((typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64) and typenum == cnp.PyArray_TYPE(y)
+            and cnp.PyArray_NDIM(x) == 2 and cnp.PyArray_NDIM(y) == 2 and cnp.PyArray_DIM(x, 1) == cnp.PyArray_DIM(y, 0))
 
 
 def _overwrite(kernel, x, other):
