@@ -81,7 +81,7 @@ int FS(pass_images)(const struct FS(pass) * p, REAL *to, const REAL *from, ptrdi
                     REAL *workspace);
 void FS(pass_end)(struct FS(pass) * p); /* after a failure to begin, too */
 
-/* ---- winograd.c: F(4x4, 3x3), for 3 x 3 filters, stride, dilation and groups 1, padding 0 to 2 ----
+/* ---- winograd.c: F(4x4, 3x3), for 3 x 3 filters, stride and dilation 1, padding 0 to 2 ----
  * A status of FS_EDOMAIN says that something was not finite: one infinity spoils a whole tile, so the result is of no use
  * and the direct kernel has to make it. */
 
@@ -96,7 +96,7 @@ int FS(winograd_filter_gradient)(REAL *dw, REAL *db, const REAL *dy, const REAL 
 
 /* What these are made of; but for winograd_finish it runs on the caller's thread alone. */
 
-/* The filters w [k][c][3][3] transformed, for winograd_images; fs_free them. With `turned`, s is the shape of the
+/* The filters w [k][c / groups][3][3] transformed, for winograd_images; fs_free them. With `turned`, s is the shape of the
  * convolution that makes dx out of dy (its c is the k of w), and w is as ever. NULL: no memory. */
 REAL *FS(winograd_filters)(const REAL *w, const struct fs_conv *s, int turned);
 

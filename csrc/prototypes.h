@@ -79,7 +79,7 @@ int FN(conv2d_pool_backward)(T *dx, T *dw, T *db, const T *dy, const uint8_t *co
                              const struct fs_conv *shape, ptrdiff_t window_h, ptrdiff_t window_w);
 
 /* Winograd's algorithm, where it is used (fs_conv_algorithm_set), has other bounds. With u the unit roundoff and A, B, G the
- * matrices of simd/winograd.c, the error of a tile of y is at most
+ * matrices of simd/winograd.c, and c and k the channels and filters of a group, the error of a tile of y is at most
  *   (c + 24) u (|A^T| (sum over channels of (|G||w||G^T|) . (|B^T||x||B|)) |A| + |b|),
  * element by element; with A, A^T in place of B^T, B and B, B^T in place of A^T, A where the output has more tiles than the
  * input, w turned round; that of dx the same with dy, the filters turned and k in place of c; and that of dw

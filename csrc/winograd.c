@@ -3,7 +3,8 @@
  * The image is cut into tiles of 4 x 4 outputs. Tiles and filters are transformed to 6 x 6 numbers for each channel
  * (simd/winograd.c); then place (i, j) of all tiles and channels is a matrix, and 36 products of matrices take the place of
  * the convolution. That is done for a block of tiles at a time, small enough for the second-level cache, and for one panel
- * of filters, as wide as the tile of the GEMM kernel, whose operands are laid out as it reads them.
+ * of filters, as wide as the tile of the GEMM kernel, whose operands are laid out as it reads them. A panel's filters are all
+ * of one group, and multiply the channels of that group where they lie in the transformed tiles of all channels.
  *
  * The gradient in x is the convolution of dy with the filters turned round. A convolution whose output is larger than its
  * input may have fewer tiles the other way round, as the transpose of the convolution with the turned filters: 4 x 4 inputs
@@ -55,28 +56,40 @@ static grid output_grid(const shape *s) { return grid_of(s->out_h, s->out_w); }
 static int scatters(const shape *s) { return grid_of(s->h, s->w).count < output_grid(s).count; }
 static grid convolution_grid(const shape *s) { return scatters(s) ? grid_of(s->h, s->w) : output_grid(s); }
 
-static ptrdiff_t panel_width(void) { return FS(simd)->gemm_nr; }
-static ptrdiff_t panels(const shape *s) { return ceil_div(s->k, panel_width()); }
 static ptrdiff_t lanes(void) { return FS(simd)->gemm_nr / 2; }
+static ptrdiff_t group_channels(const shape *s) { return s->c / s->groups; }
+static ptrdiff_t group_filters(const shape *s) { return s->k / s->groups; }
+static ptrdiff_t panel_width(const shape *s) { return group_filters(s) > lanes() ? 2 * lanes() : lanes(); }
+static ptrdiff_t group_panels(const shape *s) { return ceil_div(group_filters(s), panel_width(s)); }
+static ptrdiff_t panels(const shape *s) { return s->groups * group_panels(s); }
+
+/* Where panel p begins: its first filter in its group, that filter, and the first channel it sees. */
+static ptrdiff_t first_in_group(const shape *s, ptrdiff_t p) { return p % group_panels(s) * panel_width(s); }
+static ptrdiff_t first_filter(const shape *s, ptrdiff_t p) {
+    return p / group_panels(s) * group_filters(s) + first_in_group(s, p);
+}
+static ptrdiff_t first_channel(const shape *s, ptrdiff_t p) { return p / group_panels(s) * group_channels(s); }
 
 /* Filters in panel p, and the same in whole registers. */
-static ptrdiff_t filters_in(const shape *s, ptrdiff_t p) { return min(panel_width(), s->k - p * panel_width()); }
+static ptrdiff_t filters_in(const shape *s, ptrdiff_t p) {
+    return min(panel_width(s), group_filters(s) - first_in_group(s, p));
+}
 static ptrdiff_t width_of(const shape *s, ptrdiff_t p) { return round_up(filters_in(s, p), lanes()); }
 
 /* Steps between the 36 matrices: a panel of filters [c][panel]; a block of tiles of x [tile][c], of y [tile][panel]. */
-static ptrdiff_t filter_step(const shape *s) { return s->c * panel_width() + APART; }
+static ptrdiff_t filter_step(const shape *s) { return group_channels(s) * panel_width(s) + APART; }
 static ptrdiff_t channels(const shape *s) { return round_up(s->c, lanes()); }
 static ptrdiff_t input_step(const shape *s, ptrdiff_t block) { return block * channels(s) + APART; }
-static ptrdiff_t output_step(ptrdiff_t block) { return block * panel_width() + APART; }
+static ptrdiff_t output_step(const shape *s, ptrdiff_t block) { return block * panel_width(s) + APART; }
 
 int FS(winograd_applies)(const shape *s) {
     const int asked = fs_conv_algorithm_get();
     if (sizeof(REAL) != sizeof(float) || asked == FS_DIRECT || asked == FS_IM2COL) return 0;
     if (s->r != TAPS || s->s != TAPS || s->stride_h != 1 || s->stride_w != 1) return 0;
-    if (s->dilation_h != 1 || s->dilation_w != 1 || s->groups != 1) return 0;
+    if (s->dilation_h != 1 || s->dilation_w != 1) return 0;
     if (s->pad_h < 0 || s->pad_w < 0 || s->pad_h >= TAPS || s->pad_w >= TAPS) return 0;
     if (asked == FS_WINOGRAD) return 1;
-    return s->c >= MIN_CHANNELS && s->k >= MIN_CHANNELS && min(s->out_h, s->out_w) >= MIN_SIZE;
+    return min(group_channels(s), group_filters(s)) >= MIN_CHANNELS && min(s->out_h, s->out_w) >= MIN_SIZE;
 }
 
 /* ---- tiles ---- */
@@ -137,17 +150,19 @@ typedef struct {
 } filter_job;
 
 /* A chunk is some channels of a panel. */
-static ptrdiff_t filter_chunks(const shape *s) { return panels(s) * ceil_div(s->c, CHANNELS); }
+static ptrdiff_t panel_chunks(const shape *s) { return ceil_div(group_channels(s), CHANNELS); }
+static ptrdiff_t filter_chunks(const shape *s) { return panels(s) * panel_chunks(s); }
 
 static void filter_chunk(ptrdiff_t chunk, void *ctx) {
     const filter_job *g = ctx;
     const shape *s = g->s;
-    const ptrdiff_t taps = TAPS * TAPS, k_step = g->turned ? taps : s->c * taps, c_step = g->turned ? s->k * taps : taps;
-    const ptrdiff_t p = chunk / ceil_div(s->c, CHANNELS), first = chunk % ceil_div(s->c, CHANNELS) * CHANNELS;
-    const REAL *from = g->w + p * panel_width() * k_step;
+    const ptrdiff_t taps = TAPS * TAPS, cg = group_channels(s), kg = group_filters(s);
+    const ptrdiff_t k_step = g->turned ? taps : cg * taps, c_step = g->turned ? kg * taps : taps;
+    const ptrdiff_t p = chunk / panel_chunks(s), first = chunk % panel_chunks(s) * CHANNELS;
+    const REAL *from = g->w + first_channel(s, p) * kg * taps + first_in_group(s, p) * k_step;
     REAL *to = g->to + p * PRODUCTS * filter_step(s);
-    for (ptrdiff_t c = first; c < min(first + CHANNELS, s->c); c++) {
-        FS(simd)->winograd_filters(to + c * panel_width(), filter_step(s), from + c * c_step, k_step,
+    for (ptrdiff_t c = first; c < min(first + CHANNELS, cg); c++) {
+        FS(simd)->winograd_filters(to + c * panel_width(s), filter_step(s), from + c * c_step, k_step,
                                    g->turned != scatters(s), filters_in(s, p));
     }
 }
@@ -187,9 +202,9 @@ static void transform_input(const job *g, REAL *v, const struct fs_tile *tile, p
 /* Panel p of the outputs, out of their 36 matrices. */
 static void transform_output(const job *g, ptrdiff_t p, const REAL *m, const struct fs_tile *tile, ptrdiff_t count,
                              REAL *spoiled) {
-    const ptrdiff_t nr = panel_width(), step = output_step(BLOCK), width = filters_in(g->s, p);
-    const REAL *bias = g->bias ? g->bias + p * nr : NULL;
-    REAL *y = g->y + p * nr;
+    const ptrdiff_t nr = panel_width(g->s), step = output_step(g->s, BLOCK), width = filters_in(g->s, p);
+    const REAL *bias = g->bias ? g->bias + first_filter(g->s, p) : NULL;
+    REAL *y = g->y + first_filter(g->s, p);
     for (ptrdiff_t t = 0; t < count; t++, m += nr) {
         if (g->scattered) {
             FS(simd)->winograd_scatter(y, spoiled, m, step, tile + t, width);
@@ -202,7 +217,7 @@ static void transform_output(const job *g, ptrdiff_t p, const REAL *m, const str
 /* Tiles t0 .. t0 + count, at most BLOCK. */
 static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, REAL *v, REAL *m, REAL *spoiled) {
     const shape *s = g->s;
-    const ptrdiff_t nr = panel_width(), v_step = input_step(s, BLOCK), m_step = output_step(BLOCK);
+    const ptrdiff_t nr = panel_width(s), v_step = input_step(s, BLOCK), m_step = output_step(s, BLOCK);
     struct fs_tile from[BLOCK], to[BLOCK];
     (g->scattered ? source_tiles : input_tiles)(from, s, t0, count);
     (g->scattered ? target_tiles : output_tiles)(to, s, t0, count);
@@ -210,8 +225,8 @@ static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, REAL *v,
     for (ptrdiff_t p = 0; p < panels(s); p++) {
         const REAL *filters = g->filters + p * PRODUCTS * filter_step(s);
         for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
-            multiply(m + i * m_step, nr, v + i * v_step, channels(s), 1, filters + i * filter_step(s), nr, count,
-                     width_of(s, p), s->c, 0);
+            multiply(m + i * m_step, nr, v + i * v_step + first_channel(s, p), channels(s), 1,
+                     filters + i * filter_step(s), nr, count, width_of(s, p), group_channels(s), 0);
         }
         transform_output(g, p, m, to, count, spoiled);
     }
@@ -225,7 +240,7 @@ static int any_spoiled(const REAL *spoiled) {
 }
 
 static int convolve_tiles(const job *g, ptrdiff_t t0, ptrdiff_t t1) {
-    const ptrdiff_t v_size = PRODUCTS * input_step(g->s, BLOCK), m_size = PRODUCTS * output_step(BLOCK);
+    const ptrdiff_t v_size = PRODUCTS * input_step(g->s, BLOCK), m_size = PRODUCTS * output_step(g->s, BLOCK);
     REAL spoiled[MAX_VL] = {0}, *v = fs_alloc((size_t)(v_size + m_size) * sizeof(REAL));
     if (!v) return FS_ENOMEM;
     for (ptrdiff_t t = t0; t < t1; t += BLOCK) convolve_block(g, t, min(BLOCK, t1 - t), v, v + v_size, spoiled);
@@ -273,7 +288,7 @@ static void convolve_chunk(ptrdiff_t chunk, void *ctx) {
 /* How many of `items` make a chunk: at most a block of tiles where an item is that many, an even share for MIN_CHUNKS
  * threads, but enough to be worth a thread's while. */
 static ptrdiff_t share(const shape *s, ptrdiff_t items, ptrdiff_t tiles) {
-    const ptrdiff_t worth = ceil_div(MIN_WORK, max(1, PRODUCTS * s->c * s->k * tiles));
+    const ptrdiff_t worth = ceil_div(MIN_WORK, max(1, PRODUCTS * group_channels(s) * s->k * tiles));
     const ptrdiff_t most = max(1, BLOCK / tiles), chunks = round_up(ceil_div(items, most), MIN_CHUNKS);
     return min(most, max(worth, ceil_div(items, chunks)));
 }
@@ -295,25 +310,25 @@ int FS(winograd_convolve)(REAL *y, const REAL *x, const REAL *w, const REAL *bia
 /* ---- the gradient in w ---- */
 
 /* For each panel the 36 matrices [c][panel], and the panel of db. */
-static ptrdiff_t sums_of_panel(const shape *s) { return PRODUCTS * filter_step(s) + panel_width(); }
+static ptrdiff_t sums_of_panel(const shape *s) { return PRODUCTS * filter_step(s) + panel_width(s); }
 ptrdiff_t FS(winograd_sums_size)(const shape *s) { return panels(s) * sums_of_panel(s); }
 
 static void add_block(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t t0, ptrdiff_t count, REAL *v, REAL *m,
                       int accumulate, const shape *s) {
     static const REAL one = 1;
     enum { TOTAL = 1 * IN + 1 }; /* the place where a transformed tile holds the sum of all its pixels */
-    const ptrdiff_t nr = panel_width(), v_step = input_step(s, SUM_BLOCK), m_step = output_step(SUM_BLOCK);
+    const ptrdiff_t nr = panel_width(s), v_step = input_step(s, SUM_BLOCK), m_step = output_step(s, SUM_BLOCK);
     struct fs_tile of_x[SUM_BLOCK], of_dy[SUM_BLOCK];
     input_tiles(of_x, s, t0, count);
     output_tiles(of_dy, s, t0, count);
     for (ptrdiff_t t = 0; t < count; t++) FS(simd)->winograd_input(v + t * channels(s), v_step, x, of_x + t, s->c);
     for (ptrdiff_t p = 0; p < panels(s); p++, sums += sums_of_panel(s)) {
         for (ptrdiff_t t = 0; t < count; t++) {
-            FS(simd)->winograd_expand(m + t * nr, m_step, dy + p * nr, of_dy + t, filters_in(s, p));
+            FS(simd)->winograd_expand(m + t * nr, m_step, dy + first_filter(s, p), of_dy + t, filters_in(s, p));
         }
         for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
-            multiply(sums + i * filter_step(s), nr, v + i * v_step, 1, channels(s), m + i * m_step, nr, s->c,
-                     width_of(s, p), count, accumulate);
+            multiply(sums + i * filter_step(s), nr, v + i * v_step + first_channel(s, p), 1, channels(s),
+                     m + i * m_step, nr, group_channels(s), width_of(s, p), count, accumulate);
         }
         multiply(sums + PRODUCTS * filter_step(s), nr, &one, 0, 0, m + TOTAL * m_step, nr, 1, width_of(s, p), count,
                  accumulate);
@@ -322,7 +337,7 @@ static void add_block(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t t0, p
 
 int FS(winograd_sums)(REAL *sums, const REAL *dy, const REAL *x, ptrdiff_t n0, ptrdiff_t n1, int accumulate,
                       const shape *s) {
-    const ptrdiff_t v_size = PRODUCTS * input_step(s, SUM_BLOCK), m_size = PRODUCTS * output_step(SUM_BLOCK);
+    const ptrdiff_t v_size = PRODUCTS * input_step(s, SUM_BLOCK), m_size = PRODUCTS * output_step(s, SUM_BLOCK);
     REAL *v = fs_alloc((size_t)(v_size + m_size) * sizeof(REAL));
     if (!v) return FS_ENOMEM;
     const ptrdiff_t first = n0 * output_grid(s).count, end = n1 * output_grid(s).count;
@@ -345,22 +360,26 @@ typedef struct {
 static void finish_chunk(ptrdiff_t chunk, void *ctx) {
     finish_job *g = ctx;
     const shape *s = g->s;
-    const ptrdiff_t nr = panel_width(), taps = TAPS * TAPS;
-    const ptrdiff_t p = chunk / ceil_div(s->c, CHANNELS), first = chunk % ceil_div(s->c, CHANNELS) * CHANNELS;
+    const ptrdiff_t nr = panel_width(s), taps = TAPS * TAPS, cg = group_channels(s);
+    const ptrdiff_t p = chunk / panel_chunks(s), first = chunk % panel_chunks(s) * CHANNELS;
     REAL spoiled[MAX_VL] = {0};
-    for (ptrdiff_t c = first; c < min(first + CHANNELS, s->c); c++) {
-        FS(simd)->winograd_taps(g->dw + (p * nr * s->c + c) * taps, spoiled, g->sums + p * sums_of_panel(s) + c * nr,
-                                filter_step(s), g->parts, FS(winograd_sums_size)(s), s->c * taps, filters_in(s, p));
+    for (ptrdiff_t c = first; c < min(first + CHANNELS, cg); c++) {
+        FS(simd)->winograd_taps(g->dw + (first_filter(s, p) * cg + c) * taps, spoiled,
+                                g->sums + p * sums_of_panel(s) + c * nr, filter_step(s), g->parts,
+                                FS(winograd_sums_size)(s), cg * taps, filters_in(s, p));
     }
     if (any_spoiled(spoiled)) note(&g->status, FS_EDOMAIN);
 }
 
 static void finish_bias(REAL *db, const REAL *sums, ptrdiff_t parts, const shape *s) {
-    const ptrdiff_t nr = panel_width(), part = FS(winograd_sums_size)(s);
-    for (ptrdiff_t k = 0; k < s->k; k++) {
-        const REAL *totals = sums + k / nr * sums_of_panel(s) + PRODUCTS * filter_step(s) + k % nr;
-        db[k] = totals[0];
-        for (ptrdiff_t i = 1; i < parts; i++) db[k] += totals[i * part];
+    const ptrdiff_t part = FS(winograd_sums_size)(s);
+    for (ptrdiff_t p = 0; p < panels(s); p++, sums += sums_of_panel(s)) {
+        const REAL *totals = sums + PRODUCTS * filter_step(s);
+        REAL *to = db + first_filter(s, p);
+        for (ptrdiff_t k = 0; k < filters_in(s, p); k++) {
+            to[k] = totals[k];
+            for (ptrdiff_t i = 1; i < parts; i++) to[k] += totals[i * part + k];
+        }
     }
 }
 

@@ -61,9 +61,9 @@ def auto() -> Iterator[None]:
     fs.backend.set_conv_algorithm("auto")
 
 
-def _all_results(x: np.ndarray, w: np.ndarray, padding: int) -> list[np.ndarray]:
+def _all_results(x: np.ndarray, w: np.ndarray, padding: int, groups: int = 1) -> list[np.ndarray]:
     """y, dx, dw, db of one convolution, by the backend in force."""
-    geometry: Any = ((1, 1), (padding, padding), (1, 1), 1)
+    geometry: Any = ((1, 1), (padding, padding), (1, 1), groups)
     y = fs.backend.conv2d_forward(x, w, None, *geometry, False)
     dy = np.random.default_rng(5).standard_normal(y.shape).astype(x.dtype)
     return [y, *fs.backend.conv2d_backward(dy, x, w, *geometry, True, True, True)]
@@ -93,6 +93,7 @@ def test_every_algorithm_is_within_its_bound(auto: None, algorithm: str, padding
     with fs.backend.use("check"):
         for height, width in ((3, 3), (7, 10), (13, 5)):
             _all_results(_images(rng, 2, c, height, width), _images(rng, k, c, 3, 3), padding)
+            _all_results(_images(rng, 2, 3 * c, height, width), _images(rng, 3 * k, c, 3, 3), padding, 3)
         _all_results(_images(rng, 1, c, 6, 6).astype(np.float64), rng.standard_normal((k, c, 3, 3)), padding)
 
 
@@ -107,9 +108,9 @@ def test_algorithm_changes_nothing_in_numpy(auto: None) -> None:
                 np.testing.assert_array_equal(got, wanted)
 
 
-def _by(algorithm: str, x: np.ndarray, w: np.ndarray, padding: int) -> list[bytes]:
+def _by(algorithm: str, x: np.ndarray, w: np.ndarray, padding: int, groups: int) -> list[bytes]:
     fs.backend.set_conv_algorithm(algorithm)
-    return [part.tobytes() for part in _all_results(x, w, padding)]
+    return [part.tobytes() for part in _all_results(x, w, padding, groups)]
 
 
 @needs_extension
@@ -119,34 +120,39 @@ def test_rule_of_the_kernels_is_that_of_their_bounds(auto: None) -> None:
     eps = float(np.finfo(np.float32).eps) / 2
     seen = set()
     with fs.backend.use("c"):
-        for c, k, size, padding in itertools.product(
-            (1, 4, 7, 8, 9, 16), (1, 7, 8, 24), (1, 2, 3, 4, 6, 7, 9, 14), (0, 1, 2)
-        ):
-            if size + 2 * padding < 3:
+        shapes = [
+            (groups, *shape)
+            for groups in (1, 3)
+            for shape in itertools.product((1, 4, 7, 8, 9, 16), (1, 7, 8, 24), (1, 2, 3, 4, 6, 7, 9, 14), (0, 1, 2))
+        ]
+        for groups, c, k, size, padding in shapes:
+            if size + 2 * padding < 3 or (groups > 1 and size not in (1, 4, 9)):
                 continue
-            x, w = _images(rng, 1, c, size, size), _images(rng, k, c, 3, 3)
-            auto_, winograd, direct = (_by(name, x, w, padding) for name in ("auto", "winograd", "direct"))
+            x, w = _images(rng, 1, groups * c, size, size), _images(rng, groups * k, c, 3, 3)
+            auto_, winograd, direct = (_by(name, x, w, padding, groups) for name in ("auto", "winograd", "direct"))
             fs.backend.set_conv_algorithm("auto")
             out = size + 2 * padding - 2
-            plain: Any = ((3, 3), (1, 1), (padding, padding), (1, 1), 1)
-            turned: Any = ((3, 3), (1, 1), (2 - padding, 2 - padding), (1, 1), 1)
+            plain: Any = ((3, 3), (1, 1), (padding, padding), (1, 1))
+            turned: Any = ((3, 3), (1, 1), (2 - padding, 2 - padding), (1, 1))
             forward = rule.applies(eps, c, k, (out, out), *plain)
             back = rule.applies(eps, k, c, (size, size), *turned)
             used = (forward, back, forward)
             seen.add(used)
             for i, by_tiles in enumerate(used):
-                assert auto_[i] == (winograd if by_tiles else direct)[i], (c, k, size, padding, i)
+                assert auto_[i] == (winograd if by_tiles else direct)[i], (groups, c, k, size, padding, i)
     assert {(True, True, True), (False, False, False)} <= seen
 
 
 @needs_extension
 @pytest.mark.parametrize("place", ["x", "w", "dy"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
-def test_input_that_is_not_finite_goes_to_the_direct_kernel(auto: None, place: str, bad: float) -> None:
+@pytest.mark.parametrize("groups", [1, 2])
+def test_input_that_is_not_finite_goes_to_the_direct_kernel(auto: None, place: str, bad: float, groups: int) -> None:
     """An infinity, or what overflows on the way, spoils what it touches and not the tile."""
     rng = np.random.default_rng(3)
-    geometry: Any = ((1, 1), (1, 1), (1, 1), 1)
-    arrays = {"x": _images(rng, 2, 16, 9, 9), "w": _images(rng, 8, 16, 3, 3), "dy": _images(rng, 2, 8, 9, 9)}
+    geometry: Any = ((1, 1), (1, 1), (1, 1), groups)
+    c, k = 16 * groups, 8 * groups
+    arrays = {"x": _images(rng, 2, c, 9, 9), "w": _images(rng, k, 16, 3, 3), "dy": _images(rng, 2, k, 9, 9)}
     arrays[place][(0,) * 4] = bad
     x, w, dy = arrays["x"], arrays["w"], arrays["dy"]
     results = {}

@@ -11,16 +11,24 @@ static shape image(ptrdiff_t n, ptrdiff_t c, ptrdiff_t h, ptrdiff_t w, ptrdiff_t
                    .dilation_h = 1, .dilation_w = 1, .groups = 1};
 }
 
+static shape in_groups(shape s, ptrdiff_t groups) {
+    s.groups = groups;
+    s.c *= groups;
+    s.k *= groups;
+    return s;
+}
+
 /* Images of up to three tiles, some hardly larger than a filter; channels around the width of a register. */
 static shape some_image(void) {
     const ptrdiff_t pad_h = check_below(3), pad_w = check_below(3);
     const ptrdiff_t h = check_below(10) + (pad_h ? 1 : 3), w = check_below(10) + (pad_w ? 1 : 3);
-    return image(1 + check_below(3), 1 + check_below(20), h, w, 1 + check_below(40), pad_h, pad_w);
+    const shape s = image(1 + check_below(3), 1 + check_below(20), h, w, 1 + check_below(40), pad_h, pad_w);
+    return in_groups(s, check_below(3) ? 1 : 2 + check_below(3));
 }
 
 static ptrdiff_t inputs(const shape *s) { return s->n * s->h * s->w * s->c; }
 static ptrdiff_t outputs(const shape *s) { return s->n * s->out_h * s->out_w * s->k; }
-static ptrdiff_t filters(const shape *s) { return s->k * s->c * 9; }
+static ptrdiff_t filters(const shape *s) { return s->k * (s->c / s->groups) * 9; }
 
 /* Element (n, i, j, c) of images, 0 outside. */
 static wide at(const REAL *x, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c, ptrdiff_t i, ptrdiff_t j) {
@@ -29,11 +37,11 @@ static wide at(const REAL *x, ptrdiff_t n, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c
 
 static wide output_of(const shape *s, const REAL *x, const REAL *w, ptrdiff_t y, int turned) {
     const ptrdiff_t k = y % s->k, pixel = y / s->k, j = pixel % s->out_w, i = pixel / s->out_w % s->out_h;
-    const ptrdiff_t n = pixel / s->out_w / s->out_h;
+    const ptrdiff_t n = pixel / s->out_w / s->out_h, cg = s->c / s->groups, kg = s->k / s->groups, first = k / kg * cg;
     wide sum = 0;
-    for (ptrdiff_t c = 0; c < s->c; c++) {
+    for (ptrdiff_t c = first; c < first + cg; c++) {
         for (ptrdiff_t t = 0; t < 9; t++) {
-            const wide factor = turned ? w[(c * s->k + k) * 9 + 8 - t] : w[(k * s->c + c) * 9 + t];
+            const wide factor = turned ? w[(c * kg + k % kg) * 9 + 8 - t] : w[(k * cg + c - first) * 9 + t];
             sum += factor * at(x + c, n, s->h, s->w, s->c, i - s->pad_h + t / 3, j - s->pad_w + t % 3);
         }
     }
@@ -41,11 +49,15 @@ static wide output_of(const shape *s, const REAL *x, const REAL *w, ptrdiff_t y,
 }
 
 static void name_case(const char *what, const shape *s) {
-    CASE("%s n=%td c=%td %tdx%td k=%td pad %td,%td", what, s->n, s->c, s->h, s->w, s->k, s->pad_h, s->pad_w);
+    CASE("%s n=%td c=%td %tdx%td k=%td pad %td,%td groups %td", what, s->n, s->c, s->h, s->w, s->k, s->pad_h, s->pad_w,
+         s->groups);
 }
 
 /* 48 is the largest of sum |A| |G| |B^T| along one dimension, and more than overlapping sums |B| |G| |A| come to. */
-static wide forward_limit(const shape *s) { return (wide)(48 * 48 * s->c * (s->c + 24) + 25) * EPS; }
+static wide forward_limit(const shape *s) {
+    const ptrdiff_t cg = s->c / s->groups;
+    return (wide)(48 * 48 * cg * (cg + 24) + 25) * EPS;
+}
 
 static void expect_outputs(const shape *s, const REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu,
                            int turned) {
@@ -68,6 +80,7 @@ static void convolve(void) {
     for (int i = 0; i < 60; i++) convolve_case(some_image(), i);
     convolve_case(image(9, 16, 13, 14, 33, 1, 1), 4);
     convolve_case(image(9, 16, 11, 11, 33, 2, 2), 5);
+    convolve_case(in_groups(image(9, 16, 14, 14, 16, 1, 1), 4), 6);
 }
 
 /* Some of the images, and nothing beside them. */
@@ -97,7 +110,7 @@ static void gradient_case(shape s, int want_b) {
     const ptrdiff_t pixels = s.n * s.out_h * s.out_w, tiles = s.n * ((s.out_h + 3) / 4) * ((s.out_w + 3) / 4);
     RUN(FS(winograd_filter_gradient)(dw, db, dy, x, &s));
     for (ptrdiff_t i = 0; i < filters(&s); i++) {
-        const ptrdiff_t t = i % 9, c = i / 9 % s.c, k = i / 9 / s.c;
+        const ptrdiff_t cg = s.c / s.groups, t = i % 9, k = i / 9 / cg, c = i / 9 % cg + k / (s.k / s.groups) * cg;
         wide sum = 0;
         for (ptrdiff_t p = 0; p < pixels; p++) {
             const ptrdiff_t column = p % s.out_w - s.pad_w + t % 3, row = p / s.out_w % s.out_h - s.pad_h + t / 3;
@@ -116,6 +129,7 @@ static void gradient_case(shape s, int want_b) {
 static void filter_gradient(void) {
     for (int i = 0; i < 40; i++) gradient_case(some_image(), i % 2);
     gradient_case(image(40, 9, 13, 14, 33, 1, 1), 1); /* several partial sums */
+    gradient_case(in_groups(image(40, 9, 13, 14, 17, 1, 1), 2), 1);
 }
 
 /* Whatever is not finite is reported, wherever it lies; the convolution then is that of the direct kernel to the bit. */
@@ -166,6 +180,11 @@ static void chosen(void) {
     s = image(64, 1, 14, 14, 64, 1, 1);
     EXPECT(!FS(winograd_applies)(&s));
     s = image(64, 32, 14, 14, 64, 3, 1);
+    EXPECT(!FS(winograd_applies)(&s));
+    s = image(64, 32, 14, 14, 64, 1, 1);
+    s.groups = 4;
+    EXPECT(FS(winograd_applies)(&s) == single);
+    s.groups = 8; /* four channels in each */
     EXPECT(!FS(winograd_applies)(&s));
     EXPECT(fs_conv_algorithm_set(FS_ALGORITHM_COUNT) == FS_EINVAL && fs_conv_algorithm_set(-1) == FS_EINVAL);
     EXPECT(fs_conv_algorithm_get() == FS_AUTO);

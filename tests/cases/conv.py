@@ -24,9 +24,9 @@ def _joined(
     )
 
 
-def _winograd(name: str, image: tuple[int, ...], filters: tuple[int, ...], padding: Any = 0) -> Case:
+def _winograd(name: str, image: tuple[int, ...], filters: tuple[int, ...], padding: Any = 0, groups: int = 1) -> Case:
     """A row that float32 computes by Winograd's algorithm; differences, in float64, would only repeat the other rows."""
-    call = lambda x, w, b: fs.conv2d(x, w, b, padding=padding)  # noqa: E731
+    call = lambda x, w, b: fs.conv2d(x, w, b, padding=padding, groups=groups)  # noqa: E731
     return Case(name, call, (normal(*image), normal(*filters), normal(filters[0])), differences=False)
 
 
@@ -53,6 +53,8 @@ CASES = [
     _winograd("conv2d_winograd_wide_padding", (1, 33, 3, 4), (9, 33, 3, 3), padding=(2, 0)),
     _winograd("conv2d_winograd_full", (2, 13, 5, 2), (33, 13, 3, 3), padding=2),
     _winograd("conv2d_winograd_batch", (40, 8, 11, 14), (8, 8, 3, 3), padding=(0, 1)),
+    _winograd("conv2d_winograd_groups", (2, 48, 6, 7), (24, 16, 3, 3), padding=1, groups=3),
+    _winograd("conv2d_winograd_groups_odd", (3, 18, 5, 9), (66, 9, 3, 3), groups=2),
     # the image is the matrix
     _conv("conv2d_1x1", (2, 5, 3, 3), (4, 5, 1, 1)),
     _conv("conv2d_1x1_groups", (2, 4, 3, 2), (6, 2, 1, 1), groups=2),
@@ -76,6 +78,7 @@ CASES = [
     _joined("conv2d_relu_max_pool2d_overlap", conv2d_relu_max_pool2d, (2, 2, 7, 7), (3, 2, 2, 2), pool_kernel=3,
             pool_stride=2),
     _joined("conv2d_relu_max_pool2d_winograd", conv2d_relu_max_pool2d, (3, 8, 9, 10), (9, 8, 3, 3), padding=1),
+    _joined("conv2d_relu_max_pool2d_grouped", conv2d_relu_max_pool2d, (3, 16, 9, 10), (18, 8, 3, 3), padding=1, groups=2),
     _joined("conv2d_relu_winograd", conv2d_relu, (2, 9, 6, 7), (8, 9, 3, 3)),
     _joined("conv2d_max_pool2d", conv2d_relu_max_pool2d, (2, 1, 7, 6), (5, 1, 3, 3), relu=False),
     _joined("conv2d_relu_max_pool2d_unbatched", conv2d_relu_max_pool2d, (2, 5, 5), (3, 2, 2, 2)),

@@ -90,10 +90,10 @@ def _forward_bound(
         np.abs(x), np.abs(w), None if b is None else np.abs(b), stride, padding, dilation, groups, False
     )
     bound = (math.prod(w.shape[1:]) + 3) * eps * size
-    shape = (x.shape[1], w.shape[0], _out_size(x, w, stride, padding, dilation), w.shape[2:])
-    if winograd.applies(eps, *shape, stride, padding, dilation, groups):
+    shape = (w.shape[1], w.shape[0] // groups, _out_size(x, w, stride, padding, dilation), w.shape[2:])
+    if winograd.applies(eps, *shape, stride, padding, dilation):
         bias = 0.0 if b is None else eps * np.abs(b)[:, None, None]
-        bound = _either(bound, winograd.forward_bound(eps, x, w, padding) + bias)
+        bound = _either(bound, winograd.forward_bound(eps, x, w, padding, groups) + bias)
     return bound
 
 
@@ -105,11 +105,11 @@ def _backward_bound(eps: float, y: Any, dy: Array, x: Array, w: Array, *rest: An
     dx, dw, db = (None if part is None else (n + 2) * eps * part for part, n in zip(size, terms, strict=True))
     stride, padding, dilation, groups = rest[:4]
     turned = (2 - padding[0], 2 - padding[1])
-    back = (x.shape[2:], w.shape[2:], stride, turned, dilation, groups)
-    if dx is not None and winograd.applies(eps, w.shape[0], w.shape[1], *back):
-        dx = _either(dx, winograd.input_bound(eps, dy, w, padding))
-    if dw is not None and winograd.applies(eps, w.shape[1], w.shape[0], dy.shape[2:], w.shape[2:], *rest[:4]):
-        dw = _either(dw, winograd.filter_bound(eps, dy, x, padding))
+    c, k = w.shape[1], w.shape[0] // groups
+    if dx is not None and winograd.applies(eps, k, c, x.shape[2:], w.shape[2:], stride, turned, dilation):
+        dx = _either(dx, winograd.input_bound(eps, dy, w, padding, groups))
+    if dw is not None and winograd.applies(eps, c, k, dy.shape[2:], w.shape[2:], stride, padding, dilation):
+        dw = _either(dw, winograd.filter_bound(eps, dy, x, padding, groups))
     return dx, dw, db
 
 

@@ -43,12 +43,10 @@ FORWARD_ROUNDINGS = 4 + 8 + 6 + 4 + 1 + 1
 FILTER_ROUNDINGS = 4 + 4 + 10 + 1
 
 
-def applies(
-    eps: float, c: int, k: int, out: Pair, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> bool:
-    """Do the C kernels convolve c channels with k filters of this size in this way? The rule of csrc/winograd.c."""
+def applies(eps: float, c: int, k: int, out: Pair, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> bool:
+    """Do the C kernels convolve a group of c channels and k filters in this way? The rule of csrc/winograd.c."""
     single = eps == np.finfo(np.float32).eps / 2
-    plain = stride == dilation == (1, 1) and groups == 1 and size == (3, 3) and max(padding) < 3 and min(padding) >= 0
+    plain = stride == dilation == (1, 1) and size == (3, 3) and max(padding) < 3 and min(padding) >= 0
     if not (single and plain) or algorithm.asked in ("direct", "im2col"):
         return False
     return algorithm.asked == "winograd" or (c >= 8 and k >= 8 and min(out) >= 3)
@@ -111,18 +109,22 @@ def filter_gradient(dy: Array, x: Array, padding: Pair, matrices: tuple[Array, A
     return _between(g.T, np.einsum("nkijpq,ncijpq->kcpq", given, seen, optimize=True))
 
 
-def forward_bound(eps: float, x: Array, w: Array, padding: Pair) -> Array:
+def forward_bound(eps: float, x: Array, w: Array, padding: Pair, groups: int) -> Array:
     """|error| of the convolution, without what the bias adds."""
-    return (w.shape[1] + FORWARD_ROUNDINGS) * eps * convolve(np.abs(x), np.abs(w), padding, SIZES)
+    parts = zip(np.split(np.abs(x), groups, axis=1), np.split(np.abs(w), groups), strict=True)
+    sizes = [convolve(part, filters, padding, SIZES) for part, filters in parts]
+    return (w.shape[1] + FORWARD_ROUNDINGS) * eps * np.concatenate(sizes, axis=1)
 
 
-def input_bound(eps: float, dy: Array, w: Array, padding: Pair) -> Array:
+def input_bound(eps: float, dy: Array, w: Array, padding: Pair, groups: int) -> Array:
     """|error| of the gradient in x: a convolution of dy with the filters turned round."""
-    turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-    return forward_bound(eps, dy, turned, (2 - padding[0], 2 - padding[1]))
+    turned = np.concatenate([part[:, :, ::-1, ::-1].transpose(1, 0, 2, 3) for part in np.split(w, groups)])
+    return forward_bound(eps, dy, turned, (2 - padding[0], 2 - padding[1]), groups)
 
 
-def filter_bound(eps: float, dy: Array, x: Array, padding: Pair) -> Array:
+def filter_bound(eps: float, dy: Array, x: Array, padding: Pair, groups: int) -> Array:
     """|error| of the gradient in w."""
     tiles = dy.shape[0] * _count((dy.shape[2], dy.shape[3]))
-    return (tiles + FILTER_ROUNDINGS) * eps * filter_gradient(np.abs(dy), np.abs(x), padding, SIZES)
+    parts = zip(np.split(np.abs(dy), groups, axis=1), np.split(np.abs(x), groups, axis=1), strict=True)
+    sizes = [filter_gradient(given, seen, padding, SIZES) for given, seen in parts]
+    return (tiles + FILTER_ROUNDINGS) * eps * np.concatenate(sizes)
