@@ -212,6 +212,9 @@ X, W = (2, 3, 4, 5), (4, 3, 3, 3)
         (X, (4, 3, 5, 3), None, {}, r"filter of size \(5, 3\) \(with dilation\) does not fit .* of size \(4, 5\)"),
         (X, W, None, {"dilation": 3}, r"filter of size \(7, 7\)"),
         ((2, 3, 0, 5), W, None, {"padding": 3}, "does not fit into the padded input"),
+        (X, W, None, {"padding": 2**63 - 1}, "padding must be below 2"),
+        (X, W, None, {"stride": (1, 2**31)}, "stride must be below 2"),
+        (X, W, None, {"padding": 2**63, "dilation": 2**62}, "dilation must be below 2"),
     ],
 )
 def test_bad_arguments_are_named(x: Any, w: Any, b: Any, parameters: Any, message: str) -> None:
@@ -252,6 +255,11 @@ def test_binding_refuses_what_c_could_not_survive() -> None:
             fs.backend.conv2d_backward(np.ones((2, 4, 2, 2), np.float32), x, w, *geometry, True, True, True)
         with pytest.raises(ValueError, match="must be positive"):
             fs.backend.conv2d_forward(x, w, None, (0, 1), (0, 0), (1, 1), 1, False)
+        for padding, dilation in (((2**63 - 1, 0), (1, 1)), ((1, 1), (1, 2**62)), ((0, 2**31), (1, 1))):
+            with pytest.raises(ValueError, match="must be below 2"):
+                fs.backend.conv2d_forward(
+                    x, np.ones((4, 3, 3, 5), np.float32), None, (1, 1), padding, dilation, 1, False
+                )
 
 
 LARGE = [

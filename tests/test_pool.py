@@ -76,6 +76,7 @@ X = (2, 3, 4, 5)
         (avg_pool2d, X, (3, 1, 2), "avg_pool2d: padding must be at most half of kernel_size"),
         (avg_pool2d, X, (2, 2, 0, False, True, 0), "divisor_override must not be 0"),
         (avg_pool2d, X, (5,), "no window of size 5 fits"),
+        (fs.max_pool2d, X, (2, 2**63 - 1, 0, 1, True), "stride must be below 2"),
         (adaptive_avg_pool2d, X, (-1,), "output_size must be non-negative, got -1"),
         (adaptive_avg_pool2d, X, ((1, 2, 3),), r"output_size must be an int or 2 of them, got \(1, 2, 3\)"),
         (adaptive_avg_pool2d, (2, 3, 0, 5), (1,), "only the batch axis may have size 0"),
@@ -112,6 +113,8 @@ def test_binding_refuses_what_c_could_not_survive() -> None:
             fs.backend.max_pool2d_backward(dy, at.astype(np.int64), X)
         with pytest.raises(ValueError, match="at most half of the kernel"):
             fs.backend.max_pool2d_forward(x, (2, 2), (1, 1), (2, 0), (1, 1), False)
+        with pytest.raises(ValueError, match="must be below 2"):
+            fs.backend.max_pool2d_forward(x, (5, 5), (1, 1), (0, 0), (2**62, 2**62), False)
         with pytest.raises(ValueError, match="does not fit into images"):
             fs.backend.max_pool2d_forward(x[:, :, :1], *pairs)
         with pytest.raises(ValueError, match=r"dy must have shape \(2, 3, 2, 2\)"):

@@ -12,6 +12,7 @@ from .operands import need_tensor
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
+LIMIT = 2**31  # of strides, paddings and the like: what is reckoned from them and a size stays below 2**63
 T = TypeVar("T")
 
 
@@ -39,6 +40,8 @@ def pair_of(value: Any, dims: int, name: str, operation: str) -> Pair:
         raise TypeError(f"{operation}: {name} must be an int or {dims} of them, got {value!r}") from None
     if len(sizes) not in (1, dims):
         raise RuntimeError(f"{operation}: {name} must be an int or {dims} of them, got {value!r}")
+    if max(sizes) >= LIMIT:
+        raise RuntimeError(f"{operation}: {name} must be below 2**31, got {value!r}")
     return sizes[0], sizes[-1]
 
 

@@ -40,6 +40,9 @@ cdef fs_conv conv_shape(cnp.ndarray x, cnp.ndarray w, stride, padding, dilation,
     if min(s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.groups) < 1 or min(s.pad_h, s.pad_w) < 0:
         raise ValueError(f"{kernel}: stride {stride}, dilation {dilation} and groups {groups} must be positive, "
                          f"padding {padding} not negative")
+    if max(s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.pad_h, s.pad_w, s.r, s.s) > LARGEST_STEP:
+        raise ValueError(f"{kernel}: stride {stride}, dilation {dilation}, padding {padding} and filter {(s.r, s.s)} must "
+                         "be below 2**31")
     if s.k % s.groups or w.shape[1] * s.groups != s.c:
         raise ValueError(f"{kernel}: w {(<object>w).shape} in {groups} groups does not fit x {(<object>x).shape}")
     s.out_h = s.h + 2 * s.pad_h - s.dilation_h * (s.r - 1)

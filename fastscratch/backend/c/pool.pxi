@@ -53,6 +53,8 @@ cdef fs_pool pool_shape(input_shape, window, stride, padding, dilation, ceil_mod
     if min(*window, *stride, *dilation) < 1 or min(padding) < 0 or 2 * s.pad_h > s.kernel_h or 2 * s.pad_w > s.kernel_w:
         raise ValueError(f"{kernel}: kernel {window}, stride {stride} and dilation {dilation} must be positive, "
                          f"padding {padding} at most half of the kernel")
+    if max(*window, *stride, *dilation) > LARGEST_STEP:
+        raise ValueError(f"{kernel}: kernel {window}, stride {stride} and dilation {dilation} must be below 2**31")
     s.out_h = windows_along(s.h, s.kernel_h, s.stride_h, s.pad_h, s.dilation_h, ceil_mode)
     s.out_w = windows_along(s.w, s.kernel_w, s.stride_w, s.pad_w, s.dilation_w, ceil_mode)
     if s.h < 1 or s.w < 1 or s.out_h < 1 or s.out_w < 1:
