@@ -1,11 +1,13 @@
 """The tape: what is recorded, what backward does with it, and what it refuses."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fastscratch as fs
+from fastscratch.tensor import record
 
 
 def leaf(*values: float) -> fs.Tensor:
@@ -139,6 +141,21 @@ def test_leaves() -> None:
     x.requires_grad_(False)
     assert not (x * 2).requires_grad
     assert "grad_fn=<mul>" in repr(y) and "requires_grad=True" in repr(leaf(1.0))
+
+
+def test_what_was_frozen_since_gets_no_gradient() -> None:
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    y = (x * w).sum()
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None and w.grad.tolist() == [1.0, 2.0]
+
+
+def test_parents_must_be_tensors() -> None:
+    x = leaf(1.0, 2.0)
+    for parents in ((x, "text"), (5, x), (x, np.ones(2))):
+        with pytest.raises((TypeError, AttributeError)):
+            record(np.ones(2), parents, lambda dy, needs: (dy, dy))
 
 
 def test_retain_grad() -> None:
@@ -285,6 +302,16 @@ def test_an_operation_that_overwrites_what_it_needs_keeps_a_copy() -> None:
     y.mul_(y)
     y.sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), np.sin([2.0, 4.0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("bounds", [(-0.5, 0.5), (-0.5, None), (None, 0.5)])
+def test_clamping_in_place_keeps_a_copy(bounds: Any) -> None:
+    x = leaf(-1.0, 0.25, 1.0)
+    y = x * 1
+    y.clamp_(*bounds)
+    (y * y).sum().backward()
+    kept = fs.clamp(x.detach(), *bounds) == x.detach()
+    assert x.grad.tolist() == (2 * x.detach() * kept).tolist()
 
 
 def test_views_and_their_base_follow_each_other() -> None:

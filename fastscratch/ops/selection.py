@@ -104,17 +104,25 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     x = need_tensor(input, "clamp")
     if min is None and max is None:
         raise RuntimeError("clamp: at least one of min and max must be given")
-    for bound, ufunc in ((min, np.maximum), (max, np.minimum)):
-        if bound is not None:
-            a, b = pair(x, bound, "clamp")
-            x = record(elementwise(ufunc, a, b, "clamp"), (a, b), _clamp_gradient, a, b, ufunc is np.maximum)
-    return x
+    low = high = None
+    if min is not None:
+        x, low = pair(x, min, "clamp")
+    if max is not None:
+        x, high = pair(x, max, "clamp")
+    if low is not None:
+        x, low = pair(x, low, "clamp")  # max may have brought another dtype
+    raised = x if low is None else wrap(elementwise(np.maximum, x, low, "clamp"))
+    y = raised.array if high is None else elementwise(np.minimum, raised, high, "clamp")
+    return record(y, (x, low, high), _clamp_gradient, x, low, high)
 
 
-def _clamp_gradient(dy, needs, x, bound, lower):
-    kept = ~(x < bound) if lower else ~(x > bound)
-    dx = sum_to(np.where(kept, dy, 0), x.shape) if needs[0] else None
-    return dx, sum_to(np.where(kept, 0, dy), bound.shape) if needs[1] else None
+def _clamp_gradient(dy, needs, x, low, high):
+    below = np.False_ if low is None else x < low
+    above = np.False_ if high is None else (x if low is None else np.maximum(x, low)) > high
+    dx = sum_to(np.where(below | above, 0, dy), x.shape) if needs[0] else None
+    dlow = sum_to(np.where(below & ~above, dy, 0), low.shape) if needs[1] else None
+    dhigh = sum_to(np.where(above, dy, 0), high.shape) if needs[2] else None
+    return dx, dlow, dhigh
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:

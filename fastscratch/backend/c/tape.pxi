@@ -66,12 +66,18 @@ cdef inline object fresh_tensor(object array, object changed, object base):
     return out
 
 
+cdef inline int need_tensor_parent(object x) except -1:
+    """Slots may be read of tensors alone."""
+    if not PyObject_TypeCheck(x, <PyTypeObject *>tensor_type):
+        raise TypeError(f"a parent on the tape must be a Tensor or None, got {type(x).__name__}")
+    return 0
+
+
 cdef inline bint has_past(object x) except -1:
     """May this parent need a gradient? A view may, whatever it says: its base tells."""
     if x is None:
         return False
-    if not PyObject_TypeCheck(x, <PyTypeObject *>tensor_type):
-        raise TypeError(f"a parent on the tape must be a Tensor or None, got {type(x).__name__}")
+    need_tensor_parent(x)
     return fs_slot(x, NODE) != Py_None_ or fs_slot(x, BASE) != Py_None_
 
 
@@ -79,6 +85,7 @@ cdef inline object node_of(object x):
     """history(x), which has to be asked only where a view's base has another node by now."""
     if x is None:
         return None
+    need_tensor_parent(x)
     cdef PyObject *base = fs_slot(x, BASE)
     if base != Py_None_ and fs_slot(<object>base, NODE) != fs_slot(x, BASE_NODE):
         return history(x)
@@ -255,9 +262,9 @@ cdef object own(dict owners, cnp.ndarray gradient):
 
 
 cdef int retain(object node, object dy, dict owners) except -1:
-    """Add to the .grad of the tensor that the node stands for, if it is still there."""
+    """Add to the .grad of the tensor that the node stands for, if it is still there and still wants one."""
     cdef object tensor = (<object>fs_slot(node, RETAINED))()
-    if tensor is None:
+    if tensor is None or fs_slot(tensor, NODE) == Py_None_:
         return 0
     if tensor.grad is None:
         tensor.grad = _wrap(own(owners, dy))
