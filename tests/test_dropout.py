@@ -47,6 +47,14 @@ def test_kernel_and_twin_give_the_same_bits(isa: str, dtype: type) -> None:
             )
 
 
+def test_layout_and_byte_order_are_not_of_the_values() -> None:
+    x = np.arange(1.0, 9.0).reshape(2, 4)
+    expected = fs.backend.dropout_forward(x, 0.5, 1, 2)
+    for same in (x.astype(x.dtype.newbyteorder()), np.repeat(x, 2, 1)[:, ::2], np.concatenate([x, x])[:2]):
+        for got, wanted in zip(fs.backend.dropout_forward(same, 0.5, 1, 2), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
 def test_words_of_different_keys_are_unrelated() -> None:
     streams = [random_words(4096, seed, offset) for seed, offset in [(0, 0), (0, 1), (1, 0), (2**32, 0)]]
     for a, b in itertools.combinations(streams, 2):

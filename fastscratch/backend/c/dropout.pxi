@@ -28,7 +28,7 @@ cdef double checked_probability(object p) except -1:
 def dropout_forward(x, p, seed, offset):
     cdef int typenum = floating(x, "x"), status
     # The order of the axes in memory decides which element gets which word: a copy must keep it.
-    cdef cnp.ndarray a = x if is_dense(<cnp.ndarray>x) else x.copy(order="K")
+    cdef cnp.ndarray a = x if is_dense(<cnp.ndarray>x) else x.astype(x.dtype.newbyteorder("="), order="K")
     cdef double probability = checked_probability(p)
     cdef uint64_t key = seed, upper = offset
     cdef cnp.ndarray y = like(a)
