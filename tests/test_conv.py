@@ -31,6 +31,7 @@ def test_result_is_channels_last_in_memory_and_nowhere_else() -> None:
     assert y.shape == (2, 4, 3, 3)
     assert y.stride() == (36, 1, 12, 4)
     assert fs.reshape(y, 2, -1).tolist() == [[27.0] * 36] * 2
+    assert fs.conv2d(fs.ones(2, 3, 5, 5), fs.ones(3, 1, 3, 3), groups=3).stride() == (27, 1, 9, 3)
 
 
 def test_empty_batch_gives_zero_gradients() -> None:

@@ -121,7 +121,7 @@ def conv2d_forward(
     columns = _columns(x, w, stride, padding, dilation, groups)
     y = np.matmul(columns, _filters(w, groups).transpose(0, 2, 1))
     out_h, out_w = _out_size(x, w, stride, padding, dilation)
-    pixels = y.transpose(1, 0, 2).reshape(x.shape[0], out_h, out_w, w.shape[0])
+    pixels = np.ascontiguousarray(y.transpose(1, 0, 2)).reshape(x.shape[0], out_h, out_w, w.shape[0])
     if b is not None:
         pixels = pixels + b
     return (np.maximum(pixels, 0) if relu else pixels).transpose(0, 3, 1, 2)
