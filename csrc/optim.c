@@ -9,6 +9,7 @@
 #include "simd/kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { CHUNK = 16384, MIN_PARALLEL = 100000 };
 
@@ -188,5 +189,24 @@ static void clamp_piece(const void *call, ptrdiff_t i, ptrdiff_t from, ptrdiff_t
 int FS(clamp_arrays)(REAL *const *array, ptrdiff_t count, const ptrdiff_t *start, double value) {
     const change c = {array, (REAL)value};
     walk(count, start, clamp_piece, &c);
+    return FS_OK;
+}
+
+int FS(clip_norm)(double *result, REAL *const *array, ptrdiff_t count, const ptrdiff_t *start, double max_norm,
+                  int infinity, int finite_only) {
+    const int status = FS(grad_norm)(result, (const REAL *const *)array, count, start, infinity);
+    if (status != FS_OK || (finite_only && !isfinite(*result))) return status;
+    const double factor = max_norm / (*result + 1e-6);
+    return factor >= 1 ? FS_OK : FS(scale_arrays)(array, count, start, factor);
+}
+
+static void zero_piece(const void *call, ptrdiff_t i, ptrdiff_t from, ptrdiff_t n, ptrdiff_t chunk) {
+    REAL *const *array = call;
+    (void)chunk;
+    memset(array[i] + from, 0, (size_t)n * sizeof(REAL));
+}
+
+int FS(zero_arrays)(REAL *const *array, ptrdiff_t count, const ptrdiff_t *start) {
+    walk(count, start, zero_piece, array);
     return FS_OK;
 }

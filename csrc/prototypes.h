@@ -129,9 +129,15 @@ int FN(adam_step)(T *const *param, const T *const *grad, T *const *exp_avg, T *c
 /* The 2-norm of all elements (summed in double), or the largest magnitude; NaN if any element is. */
 int FN(grad_norm)(double *result, const T *const *grad, ptrdiff_t count, const ptrdiff_t *start, int infinity);
 
-/* Each element times factor; each element brought into [-value, value], NaN left alone. */
+/* grad_norm, and then, in place, each element times max_norm / (norm + 1e-6) where that is not at least 1 (a norm that is
+ * NaN makes everything NaN); with finite_only, a norm that is not finite changes nothing. */
+int FN(clip_norm)(double *result, T *const *array, ptrdiff_t count, const ptrdiff_t *start, double max_norm, int infinity,
+                  int finite_only);
+
+/* Each element times factor; each element brought into [-value, value], NaN left alone; each element made 0. */
 int FN(scale_arrays)(T *const *array, ptrdiff_t count, const ptrdiff_t *start, double factor);
 int FN(clamp_arrays)(T *const *array, ptrdiff_t count, const ptrdiff_t *start, double value);
+int FN(zero_arrays)(T *const *array, ptrdiff_t count, const ptrdiff_t *start);
 
 
 /* ---- norm.c ---- */

@@ -1,6 +1,7 @@
 """Optimizers: trajectories against PyTorch and against the formulas, state saved and loaded, and what is refused."""
 
 import copy
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -200,8 +201,11 @@ def test_zero_grad() -> None:
     optimizer = SGD([w])
     w.grad = held = fs.tensor([3.0, 4.0])
     optimizer.zero_grad(set_to_none=False)
+    assert w.grad is held  # as in PyTorch: in place
+    assert held.tolist() == [0.0, 0.0]
+    w.grad = fs.from_numpy(np.broadcast_to(np.float32(1), (2,)))
+    optimizer.zero_grad(set_to_none=False)
     assert w.grad.tolist() == [0.0, 0.0]
-    assert held.tolist() == [3.0, 4.0]
     optimizer.zero_grad()
     assert w.grad is None
 
@@ -458,3 +462,139 @@ def test_bad_lists_at_the_backends_door(backend: str) -> None:
             fs.backend.grad_norm([a], 1)
         assert a.tolist() == [1.0, 1.0]
         assert fs.backend.grad_norm([], 2) == 0.0
+
+
+# ---- lists that are kept from step to step ----
+
+
+KINDS: list[Callable[[Any], Optimizer]] = [
+    lambda p: SGD(p, 0.1, 0.9, dampening=0.5), lambda p: SGD(p, 0.1), lambda p: RMSprop(p, 0.01, centered=True),
+    lambda p: Adam(p, 0.1, amsgrad=True), lambda p: AdamW(p, 0.1),
+]  # fmt: skip
+
+
+def _freeze(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    params[1].requires_grad = False
+
+
+def _replace_data(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    params[0].data = fs.tensor(2 * params[0].detach().numpy())
+
+
+def _convert(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    params[0].data = fs.tensor(params[0].detach().numpy().astype(np.float64))
+    optimizer.state.pop(params[0], None)
+
+
+def _lay_apart(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    params[0].array = _with_holes(params[0].array)
+
+
+def _turn_in_place(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    for tensor in (params[0], *optimizer.state.get(params[0], {}).values()):
+        if isinstance(tensor, fs.Tensor):
+            tensor.array.shape = tensor.array.shape[::-1]
+
+
+def _load(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    state = copy.deepcopy(optimizer.state_dict())
+    state["param_groups"][0]["lr"] = 0.05
+    optimizer.load_state_dict(state)
+
+
+def _forget_state(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    optimizer.state.clear()
+
+
+def _swap_state(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    for state in optimizer.state.values():
+        for name, value in state.items():
+            if name != "step":
+                state[name] = fs.tensor(0.5 * value.numpy())
+
+
+def _other_params(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    params[2] = fs.tensor(np.float32(3), requires_grad=True)
+    optimizer.param_groups[0]["params"] = list(params)
+
+
+def _other_options(params: list[fs.Tensor], optimizer: Optimizer) -> None:
+    group = optimizer.param_groups[0]
+    group.update({k: not group[k] for k in ("amsgrad", "centered") if k in group})
+    if "momentum" in group:
+        group["momentum"] = 0.5 if group["momentum"] == 0 else 0
+
+
+CHANGES = [
+    None, _freeze, _replace_data, _convert, _lay_apart, _turn_in_place, _load, _forget_state, _swap_state, _other_params,
+    _other_options,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("backend", fs.backend.available())
+def test_kept_lists_are_never_stale(backend: str, change: Any, kind: Any) -> None:
+    """Steps with what was kept, and steps of an optimizer that forgets its lists before each: the same bits."""
+    results = []
+    with fs.backend.use(backend):
+        for forgets in (False, True):
+            rng = np.random.default_rng(0)
+            params = [fs.tensor(rng.standard_normal(s).astype(np.float32), requires_grad=True) for s in SHAPES]
+            optimizer = kind(params)
+            for step in range(6):
+                if step == 3 and change is not None:
+                    change(params, optimizer)
+                for p in params:
+                    gradient = rng.standard_normal(p.shape).astype(p.dtype)
+                    p.grad = fs.tensor(gradient) if p.requires_grad and not (step == 2 and p is params[1]) else None
+                if forgets:
+                    optimizer._plans.clear()
+                optimizer.step()
+            results.append([np.array(p.detach().numpy()) for p in params] + _kept(optimizer))
+    for kept, fresh in zip(*results, strict=True):
+        np.testing.assert_array_equal(kept, fresh)
+
+
+def _kept(optimizer: Optimizer) -> list[np.ndarray]:
+    return [v.array if isinstance(v, fs.Tensor) else v for s in optimizer.state.values() for _, v in sorted(s.items())]
+
+
+def test_kept_lists_hold_no_gradient() -> None:
+    """Their memory is for the next backward."""
+    w = fs.tensor(np.ones(5, np.float32), requires_grad=True)
+    optimizer = Adam([w])
+    for _ in range(2):
+        w.grad = fs.tensor(np.ones(5, np.float32))
+        gone = weakref.ref(w.grad.array)
+        optimizer.step()
+        optimizer.zero_grad()
+        assert gone() is None
+
+
+def test_an_optimizer_that_stepped_can_be_copied() -> None:
+    w = fs.tensor(np.ones(5, np.float32), requires_grad=True)
+    optimizer = Adam([w], lr=0.1)
+    w.grad = fs.tensor(np.ones(5, np.float32))
+    optimizer.step()
+    again = copy.deepcopy(optimizer)
+    (other,) = again.param_groups[0]["params"]
+    before = w.detach().numpy().copy()
+    again.step()
+    np.testing.assert_array_equal(w.detach().numpy(), before)
+    optimizer.step()
+    np.testing.assert_array_equal(w.detach().numpy(), other.detach().numpy())
+
+
+def test_gradients_of_two_dtypes_are_made_zero_in_one_call_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    kernel = fs.backend.zero_arrays
+    monkeypatch.setattr(fs.backend, "zero_arrays", lambda arrays: (calls.append(len(arrays)), kernel(arrays)))
+    params = [fs.tensor(np.ones(3, t), requires_grad=True) for t in (np.float32, np.float64, np.float32)]
+    params.append(fs.tensor(np.ones(3, np.float32), requires_grad=True))  # has no gradient
+    for p in params[:3]:
+        p.grad = fs.tensor(np.full(3, np.nan, p.dtype))
+    SGD(params).zero_grad(set_to_none=False)
+    assert calls == [2, 1]
+    assert [p.grad.tolist() for p in params[:3]] == [[0.0] * 3] * 3
+    assert params[3].grad is None

@@ -238,6 +238,11 @@ def tape_functions(*classes: Any) -> Any:
     return None if _c is None or _current == "numpy" else _c.tape_functions(*classes)
 
 
+def parameter_functions() -> Any:
+    """What gradients.py and optim/batch.py have in Python and the extension too; None as in tape_functions()."""
+    return None if _c is None or _current == "numpy" else _c.parameter_functions()
+
+
 def _start() -> None:
     """The backend that the environment asks for."""
     wanted = os.environ.get("FASTSCRATCH_BACKEND", "")

@@ -31,8 +31,10 @@ def checked(name: str, kernel: Callable[..., Any], twin: Any) -> Callable[..., A
         with np.errstate(all="ignore"):
             expected = twin(*wide, **wide_kwargs)
             allowed = twin.bound(_eps((*args, *kwargs.values())), expected, *before, **wide_kwargs)
-        if twin.inplace:  # what is compared is what the call left behind
-            got_all, expected = [args[i] for i in twin.inplace], [wide[i] for i in twin.inplace]
+        if twin.inplace:  # what is compared is what the call left behind, and then what it returned
+            returned = [] if expected is None else [expected]
+            got_all = [args[i] for i in twin.inplace] + ([got] if returned else [])
+            expected = [wide[i] for i in twin.inplace] + returned
         else:
             got_all = got
         fault = compare(got_all, expected, allowed)

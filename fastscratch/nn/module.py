@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..device import need_cpu
+from ..gradients import forget, zero
 from ..tensor import HookHandle, Tensor
 from .hooks import Hooks, call, register
 from .parameter import Parameter
@@ -312,12 +313,8 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters, or set them to zero."""
-        for parameter in self.parameters():
-            if set_to_none:
-                parameter.grad = None
-            elif parameter.grad is not None:
-                parameter.grad = Tensor(np.zeros_like(parameter.grad.array))
+        """Forget the gradients of all parameters, or make them zero, in place."""
+        (forget if set_to_none else zero)(self.parameters())
 
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """Bring all floating parameters and buffers to a dtype: to(dtype), to(tensor), to("cpu"), to(device=, dtype=).

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import backend
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, need_at_least_zero, refuse, zeros_for
+from .optimizer import Group, Optimizer, need_at_least_zero, refuse
 
 
 class Adam(Optimizer):
@@ -89,21 +89,23 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _prepare(self, p: Tensor, group: Group) -> Any:
-        state = self.state[p]
-        if not state:
-            state.update(step=0, exp_avg=zeros_for(p), exp_avg_sq=zeros_for(p))
-        if group["amsgrad"] and "max_exp_avg_sq" not in state:
-            state["max_exp_avg_sq"] = zeros_for(p)
-        return state["step"]
+    _counts = True
 
-    def _update(self, group: Group, params: list[Tensor], grads: list[Any], age: Any) -> None:
+    def _names(self, group: Group) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
+
+    def _age(self, p: Tensor, group: Group) -> int | None:
+        age: int = (self.state.get(p) or {}).get("step", 0)
+        return age
+
+    def _update(self, group: Group, age: int | None, params: list[Any], grads: list[Any], *state: list[Any]) -> None:
+        assert age is not None
         backend.adam_step(
-            [p.array for p in params],
+            params,
             grads,
-            self._arrays(params, "exp_avg"),
-            self._arrays(params, "exp_avg_sq"),
-            self._arrays(params, "max_exp_avg_sq") if group["amsgrad"] else None,
+            state[0],
+            state[1],
+            state[2] if len(state) > 2 else None,
             age + 1,
             group["lr"],
             *group["betas"],
@@ -112,8 +114,6 @@ class Adam(Optimizer):
             group["decoupled_weight_decay"],
             group["maximize"],
         )
-        for p in params:
-            self.state[p]["step"] = age + 1
 
 
 class AdamW(Adam):

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..tape import enable_grad, touch_all
+from ..gradients import forget, zero
+from ..tape import enable_grad
 from ..tensor import Tensor, as_array, wrap
+from .batch import Batch, Plan, gather, settle
 
 Group = dict[str, Any]
 
@@ -16,7 +18,7 @@ Group = dict[str, Any]
 class Optimizer:
     """Base of all optimizers.
 
-    A subclass says in :meth:`_prepare` what state a parameter has, and in :meth:`_update` which kernel changes a list of
+    A subclass says in :meth:`_names` what state a parameter has, and in :meth:`_update` which kernel changes a list of
     them; overriding :meth:`step` instead works as it does in PyTorch.
 
     Parameters
@@ -47,6 +49,7 @@ class Optimizer:
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
+        self._plans: dict[int, Plan] = {}  # by the place of the group
         self._opt_called = False  # schedulers ask
         groups = list(_ordered(params))
         if not groups:
@@ -74,7 +77,7 @@ class Optimizer:
     # ---- stepping ----
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient: one kernel call for each group.
+        """Change every parameter that has a gradient: one kernel call for each group (and dtype, and age).
 
         Parameters
         ----------
@@ -94,39 +97,61 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            batches: dict[Any, list[Tensor]] = {}
-            prepare = self._prepare
-            for p in group["params"]:
-                if p.grad is not None:
-                    batches.setdefault((p.array.dtype.char, prepare(p, group)), []).append(p)
-            for (_, age), params in batches.items():
-                self._update(group, params, [p.grad.array for p in params], age)  # type: ignore[union-attr]
-                touch_all(params)
+        for place, group in enumerate(self.param_groups):
+            for batch in self._batches(place, group):
+                self._update(group, batch.age, *batch.lists)
+                settle(batch)
         self._opt_called = True
         return loss
 
-    def _prepare(self, p: Tensor, group: Group) -> Any:
-        """Give a parameter its state; return what parameters must have in common to share one call (their age)."""
-        raise NotImplementedError(f"{type(self).__name__} implements neither step nor _prepare and _update")
+    def _batches(self, place: int, group: Group) -> list[Batch]:
+        """The group's parameters that have a gradient, by what they must have in common to share a call; lists filled."""
+        names = self._names(group)
+        plan = self._plans.get(place)
+        if plan is None or plan.names != names or not gather(plan, group["params"], self.state):
+            plan = self._plans[place] = Plan(group["params"], names)
+            batches: dict[Any, Batch] = {}
+            for p in plan.params:
+                if p.grad is not None:
+                    age, typenum = self._age(p, group), p.array.dtype.num
+                    batch = batches.setdefault((typenum, age), Batch(names, age, typenum))
+                    batch.params.append(p)
+                    batch.states.append(self._prepared(p, names))
+            plan.batches = list(batches.values())
+            if not gather(plan, plan.params, self.state):
+                raise TypeError("gradients, and what is kept for a parameter, must be tensors")
+        return plan.batches
 
-    def _update(self, group: Group, params: list[Tensor], grads: list[Any], age: Any) -> None:
-        """Change these parameters and their state in place."""
-        raise NotImplementedError(f"{type(self).__name__} implements neither step nor _prepare and _update")
+    def _prepared(self, p: Tensor, names: tuple[str, ...]) -> dict[str, Any] | None:
+        """The state of a parameter, with zeros under the names that it does not have yet; None where none is kept."""
+        if not names and not self._counts:
+            return self.state.get(p)
+        state = self.state[p]
+        if self._counts:
+            state.setdefault("step", 0)
+        for name in names:
+            if state.get(name) is None:
+                state[name] = zeros_for(p)
+        return state
 
-    def _arrays(self, params: list[Tensor], name: str) -> list[Any]:
-        """One array of state for each parameter."""
-        state = self.state
-        return [state[p][name].array for p in params]
+    _counts = False  # is the number of steps part of the state?
+
+    def _names(self, group: Group) -> tuple[str, ...]:
+        """What is kept for each parameter, in the order in which _update takes it."""
+        raise NotImplementedError(f"{type(self).__name__} implements neither step nor _names and _update")
+
+    def _age(self, p: Tensor, group: Group) -> int | None:
+        """How many steps a parameter has made, where parameters of different age cannot share a call."""
+        return None
+
+    def _update(self, group: Group, age: int | None, params: list[Any], grads: list[Any], *state: list[Any]) -> None:
+        """Change these parameters and their state in place: lists of arrays."""
+        raise NotImplementedError(f"{type(self).__name__} implements neither step nor _names and _update")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients; with set_to_none=False, make them zero instead."""
+        """Forget all gradients; with set_to_none=False, make them zero instead, in place."""
         for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none or p.grad is None:
-                    p.grad = None
-                else:
-                    p.grad = zeros_for(p)
+            (forget if set_to_none else zero)(group["params"])
 
     # ---- saving and loading ----
 

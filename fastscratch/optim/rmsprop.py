@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import backend
-from ..tensor import Tensor
-from .optimizer import Group, Optimizer, need_at_least_zero, refuse, zeros_for
+from .optimizer import Group, Optimizer, need_at_least_zero, refuse
 
 
 class RMSprop(Optimizer):
@@ -90,21 +89,19 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _prepare(self, p: Tensor, group: Group) -> Any:
-        state = self.state[p]
-        state.setdefault("step", 0)
-        names = ["square_avg"] + ["grad_avg"] * group["centered"] + ["momentum_buffer"] * (group["momentum"] > 0)
-        for name in names:
-            if name not in state:
-                state[name] = zeros_for(p)
+    _counts = True
 
-    def _update(self, group: Group, params: list[Tensor], grads: list[Any], age: Any) -> None:
+    def _names(self, group: Group) -> tuple[str, ...]:
+        return ("square_avg", *["grad_avg"] * group["centered"], *["momentum_buffer"] * (group["momentum"] > 0))
+
+    def _update(self, group: Group, age: int | None, params: list[Any], grads: list[Any], *state: list[Any]) -> None:
+        kept = dict(zip(self._names(group), state, strict=True))
         backend.rmsprop_step(
-            [p.array for p in params],
+            params,
             grads,
-            self._arrays(params, "square_avg"),
-            self._arrays(params, "grad_avg") if group["centered"] else None,
-            self._arrays(params, "momentum_buffer") if group["momentum"] > 0 else None,
+            kept["square_avg"],
+            kept.get("grad_avg"),
+            kept.get("momentum_buffer"),
             group["lr"],
             group["alpha"],
             group["eps"],
@@ -112,5 +109,3 @@ class RMSprop(Optimizer):
             group["momentum"],
             group["maximize"],
         )
-        for p in params:
-            self.state[p]["step"] += 1

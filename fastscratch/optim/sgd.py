@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import backend
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, need_at_least_zero, refuse, zeros_for
+from .optimizer import Group, Optimizer, need_at_least_zero, refuse
 
 
 class SGD(Optimizer):
@@ -83,24 +83,23 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def _prepare(self, p: Tensor, group: Group) -> Any:
-        """Does the dampening apply? Not to the first gradient of a parameter, which becomes its buffer as it is."""
-        if group["momentum"] == 0:
-            return False
-        state = self.state[p]
-        if state.get("momentum_buffer") is not None:
-            return True
-        state["momentum_buffer"] = zeros_for(p)
-        return group["dampening"] == 0
+    def _names(self, group: Group) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
 
-    def _update(self, group: Group, params: list[Tensor], grads: list[Any], age: Any) -> None:
+    def _age(self, p: Tensor, group: Group) -> int | None:
+        """Dampening does not apply to the first gradient of a parameter, which becomes its buffer as it is."""
+        if group["momentum"] == 0 or group["dampening"] == 0:
+            return None
+        return 0 if (self.state.get(p) or {}).get("momentum_buffer") is None else None
+
+    def _update(self, group: Group, age: int | None, params: list[Any], grads: list[Any], *state: list[Any]) -> None:
         backend.sgd_step(
-            [p.array for p in params],
+            params,
             grads,
-            self._arrays(params, "momentum_buffer") if group["momentum"] != 0 else None,
+            state[0] if state else None,
             group["lr"],
             group["momentum"],
-            group["dampening"] if age else 0.0,
+            group["dampening"] if age is None else 0.0,
             group["weight_decay"],
             group["nesterov"],
             group["maximize"],

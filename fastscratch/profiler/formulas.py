@@ -219,6 +219,8 @@ def _table() -> dict[str, Formula]:
         "grad_norm": Formula("2 grads", "grads", "norm"),
         "scale_arrays": Formula("arrays", "2 arrays", ""),
         "clamp_arrays": Formula("2 arrays", "2 arrays", ""),
+        "clip_norm": Formula("3 arrays", "3 arrays", "norm"),
+        "zero_arrays": Formula("0", "arrays", ""),
         # ---- Cholesky of n x n; the Gaussian kernel of points with d coordinates, half of it where it is symmetric ----
         "cholesky": Formula("y n / 3", "a / 2 + y", n="a.shape[-1]"),
         "cholesky_solve": Formula("2 x n", "factor / 2 + b + x", "x", n="factor.shape[-1]"),

@@ -216,6 +216,34 @@ static void scale_and_clamp(void) {
     change_case(many, 0.7);
 }
 
+static void clip_case(const ptrdiff_t *size, double max_norm) {
+    CASE("total=%td max_norm=%g", size[0], max_norm);
+    const lengths l = measure(size);
+    list x = make("array", l, GUARD_OUTPUT, ANY_SIGN), z = make("array", l, GUARD_OUTPUT, ANY_SIGN);
+    double norm, clipped;
+    RUN(FS(grad_norm)(&norm, read_only(&x), ARRAYS, l.start, 0));
+    RUN(FS(clip_norm)(&clipped, x.now, ARRAYS, l.start, max_norm, 0, 1));
+    EXPECT(norm == clipped);
+    RUN(FS(zero_arrays)(z.now, ARRAYS, l.start));
+    const double factor = max_norm / (norm + 1e-6);
+    EVERY_ELEMENT {
+        expect_approx("clipped", j, x.now[i][j], mul(parameter(factor < 1 ? factor : 1), old(&x, i, j)));
+        expect_equal("zero", j, z.now[i][j], 0);
+    }
+    z.now[0][0] = (REAL)INFINITY;
+    RUN(FS(clip_norm)(&clipped, z.now, ARRAYS, l.start, max_norm, 0, 1));
+    EXPECT(isinf(clipped) && isinf(z.now[0][0])); /* left alone */
+    RUN(FS(clip_norm)(&clipped, z.now, ARRAYS, l.start, max_norm, 0, 0));
+    EXPECT(isnan(z.now[0][0])); /* infinity times nothing */
+}
+
+static void clip_and_zero(void) {
+    clip_case(small, 0.3);
+    clip_case(small, 1e9);
+    clip_case(many, 0.7);
+}
+
 const struct test FS(tests_optim)[] = {
     {"sgd", sgd}, {"rmsprop", rmsprop}, {"adam", adam}, {"grad_norm", grad_norm}, {"scale and clamp", scale_and_clamp},
+    {"clip and zero", clip_and_zero},
     {NULL, NULL}};

@@ -59,9 +59,9 @@ def _norm(ord: float) -> Callable[..., Any]:
     return lambda *grads: fs.tensor(np.asarray(backend.grad_norm([g.array for g in grads], ord)))
 
 
-def _changed(kernel: str, value: float) -> Callable[..., Any]:
+def _changed(kernel: str, *values: Any) -> Callable[..., Any]:
     def call(*tensors: Any) -> Any:
-        getattr(backend, kernel)([t.array for t in tensors], value)
+        getattr(backend, kernel)([t.array for t in tensors], *values)
         return tensors
 
     return call
@@ -91,4 +91,9 @@ CASES = [
     Case("grad_norm_empty", _norm(2), (normal(0, 3),), gradient=False, specials=False),
     Case("scale_arrays", _changed("scale_arrays", 0.3), _both(normal), gradient=False, inplace=True),
     Case("clamp_arrays", _changed("clamp_arrays", 0.3), _both(normal), gradient=False, inplace=True),
+    Case("clip_norm", _changed("clip_norm", 0.3, 2, False), _both(normal), gradient=False, inplace=True),
+    Case("clip_norm_inf", _changed("clip_norm", 0.3, math.inf, False), _both(normal), gradient=False, inplace=True),
+    Case("clip_norm_large", _changed("clip_norm", 2, 2, False), _both(normal, LARGE), gradient=False, inplace=True),
+    Case("clip_norm_finite", _changed("clip_norm", 0.3, 2, True), _both(normal), gradient=False, inplace=True),
+    Case("zero_arrays", _changed("zero_arrays"), _both(normal), gradient=False, inplace=True),
 ]  # fmt: skip

@@ -50,7 +50,7 @@ from .loss import (
 )
 from .matmul import linear_backward, linear_forward, matmul, matmul_backward
 from .norm import batch_norm_backward, batch_norm_forward, batch_norm_inference, layer_norm_backward, layer_norm_forward
-from .optim import adam_step, clamp_arrays, grad_norm, rmsprop_step, scale_arrays, sgd_step
+from .optim import adam_step, clamp_arrays, clip_norm, grad_norm, rmsprop_step, scale_arrays, sgd_step, zero_arrays
 from .pool import (
     adaptive_avg_pool2d_backward,
     adaptive_avg_pool2d_forward,
@@ -86,6 +86,7 @@ __all__ = [
     "cholesky_logdet",
     "cholesky_solve",
     "clamp_arrays",
+    "clip_norm",
     "conv2d_backward",
     "conv2d_forward",
     "conv2d_pool_backward",
@@ -151,4 +152,5 @@ __all__ = [
     "sum_all",
     "tanh_backward",
     "tanh_forward",
+    "zero_arrays",
 ]

@@ -166,6 +166,16 @@ def _scale_bound(u: float, y: Any, arrays: Arrays, factor: float) -> Any:
     return [[3 * u * np.abs(a * factor) for a in arrays]]
 
 
+def _clip_bound(u: float, y: Any, arrays: Arrays, max_norm: float, ord: float, finite_only: bool) -> Any:
+    """As scaling, by a factor that is off by what the norm is off."""
+    off = _grad_norm_bound(u, 1.0, arrays, ord) + 4 * 2.0**-53
+    return [[(3 * u + off) * np.abs(a) for a in arrays], _grad_norm_bound(u, y, arrays, ord)]
+
+
+def _zero_bound(u: float, y: Any, arrays: Arrays) -> Any:
+    return 0.0
+
+
 def _clamp_bound(u: float, y: Any, arrays: Arrays, value: float) -> Any:
     return [[np.full(a.shape, u * abs(value)) for a in arrays]]
 
@@ -265,3 +275,23 @@ def clamp_arrays(arrays: Arrays, value: float) -> None:
     _need_writable(arrays, "arrays")
     for a in arrays:
         np.clip(a, -value, value, out=a)
+
+
+@bounded(_clip_bound, inplace=(0,))
+def clip_norm(arrays: Arrays, max_norm: float, ord: float, finite_only: bool) -> float:
+    """The norm, and a *= max_norm / (norm + 1e-6) where that is not at least 1; a norm that is not finite may forbid it."""
+    _need_writable(arrays, "arrays")
+    norm: float = grad_norm(arrays, ord)
+    factor = max_norm / (norm + 1e-6)
+    if not factor >= 1 and not (finite_only and not math.isfinite(norm)):
+        scale_arrays(arrays, factor)
+    return norm
+
+
+@bounded(_zero_bound, inplace=(0,))
+def zero_arrays(arrays: Arrays) -> None:
+    """a = 0, for each."""
+    _need_one_type(arrays, "arrays")
+    _need_writable(arrays, "arrays")
+    for a in arrays:
+        a[...] = 0

@@ -20,6 +20,12 @@ cdef extern from *:
         PyObject *value = *(PyObject **)((char *)x + at);
         return value ? value : Py_None;
     }
+    static inline void fs_replace(PyObject *x, Py_ssize_t at, PyObject *value) {
+        PyObject **slot = (PyObject **)((char *)x + at), *before = *slot;
+        Py_INCREF(value);
+        *slot = value;
+        Py_XDECREF(before);
+    }
     /* For slots that are still empty. */
     static inline void fs_fill(PyObject *x, Py_ssize_t at, PyObject *value) {
         Py_INCREF(value);
@@ -28,6 +34,7 @@ cdef extern from *:
     """
     Py_ssize_t fs_slot_place(object descriptor)
     PyObject *fs_slot(object x, Py_ssize_t at)  # borrowed; None where the slot is empty
+    void fs_replace(object x, Py_ssize_t at, object value)
     void fs_fill(object x, Py_ssize_t at, object value)
     PyObject *Py_None_ "Py_None"
     object PyType_GenericAlloc(type kind, Py_ssize_t items)

@@ -8,6 +8,8 @@ import numpy as np
 
 from ... import backend
 from ...dtypes import get_default_dtype
+from ...gradients import gradients
+from ...tape import touch_all
 from ...tensor import Tensor, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
@@ -69,17 +71,22 @@ def clip_grad_norm_(
     order = float(norm_type)
     if not order > 0:
         raise ValueError(f"norm_type must be positive, got {norm_type}")
-    lists = _gradients(parameters)
-    norms = [_norm([g.array for g in gradients], order) for gradients in lists]
-    norm = norms[0] if len(norms) == 1 else _norm([np.array(norms)], order)
+    lists = list(gradients(_listed(parameters)).values())
+    at_once = len(lists) == 1 and order in (2.0, math.inf)
+    if at_once:
+        norm = backend.clip_norm(lists[0][1], float(max_norm), order, error_if_nonfinite)
+    else:
+        norms = [_norm(arrays, order) for _, arrays in lists]
+        norm = norms[0] if len(norms) == 1 else _norm([np.array(norms)], order)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"the norm of order {order} of the gradients is {norm}; they are left as they are")
     factor = float(max_norm) / (norm + 1e-6)
     if not factor >= 1.0:  # NaN goes on into the gradients, as in PyTorch
-        for gradients in lists:
-            backend.scale_arrays([g.array for g in gradients], factor)
-            _touch(gradients)
-    return wrap(np.asarray(norm, lists[0][0].dtype if lists else get_default_dtype()))
+        for tensors, arrays in lists:
+            if not at_once:
+                backend.scale_arrays(arrays, factor)
+            touch_all(tensors)
+    return wrap(np.asarray(norm, lists[0][0][0].dtype if lists else get_default_dtype()))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
@@ -93,31 +100,21 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     foreach : bool, optional
         Accepted for PyTorch's sake: all gradients are handled in one call.
     """
-    for gradients in _gradients(parameters):
-        backend.clamp_arrays([g.array for g in gradients], float(clip_value))
-        _touch(gradients)
+    for tensors, arrays in gradients(_listed(parameters)).values():
+        backend.clamp_arrays(arrays, float(clip_value))
+        touch_all(tensors)
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[list[Tensor]]:
-    """The gradients that are there: one list, as a rule, for a kernel takes arrays of one type."""
+def _listed(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not listed and isinstance(parameters, Generator):
         warnings.warn("the generator of parameters is empty: no gradients are clipped", UserWarning, stacklevel=3)
-    lists: dict[np.dtype, list[Tensor]] = {}
-    for p in listed:
-        if p.grad is not None:
-            lists.setdefault(p.grad.dtype, []).append(p.grad)
-    return list(lists.values())
+    return listed
 
 
-def _touch(gradients: list[Tensor]) -> None:
-    for gradient in gradients:
-        gradient.touch()
-
-
-def _norm(gradients: list[np.ndarray], order: float) -> float:
+def _norm(arrays: list[np.ndarray], order: float) -> float:
     """The norm of all elements together."""
     if order in (2.0, math.inf):
-        return backend.grad_norm(gradients, order)
-    total = sum(float(np.sum(np.abs(g.astype(np.float64)) ** order)) for g in gradients)
+        return backend.grad_norm(arrays, order)
+    total = sum(float(np.sum(np.abs(a.astype(np.float64)) ** order)) for a in arrays)
     return total ** (1.0 / order)
