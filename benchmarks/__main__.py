@@ -13,7 +13,7 @@ import argparse
 import sys
 from importlib.util import find_spec
 
-from . import report, scaling, twins
+from . import equal, report, scaling, twins
 from .contest import contest, versions
 from .timing import machine
 
@@ -28,7 +28,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=["kernels", "steps", "overhead", "scaling"], default="kernels")
     parser.add_argument("--against", default="", help="peers, with commas between: " + ", ".join(PEERS))
     parser.add_argument("--threads", default="1", help="numbers of threads, with commas between")
-    parser.add_argument("--match", default="", help="only rows whose name holds this")
+    parser.add_argument(
+        "--match", default="", help="only rows whose name holds this (kernels against NumPy: one of these, with commas)"
+    )
+    parser.add_argument("--isa", choices=list(equal.KNOWN), help="the instruction set of our kernels against NumPy")
+    parser.add_argument("--equal", action="store_true", help="hold NumPy and its BLAS to --isa as well")
     parser.add_argument("--rounds", type=int, default=15, help="samples of each contestant")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--plot", metavar="FILE", help="draw the ratios there, as SVG or PNG")
@@ -38,6 +42,8 @@ def _arguments() -> argparse.Namespace:
     unknown = set(arguments.against) - set(PEERS)
     if unknown:
         parser.error(f"no peer is called {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+    if arguments.equal and not arguments.isa:
+        parser.error("--equal needs --isa")
     return arguments
 
 
@@ -51,6 +57,8 @@ def _installed(peers: list[str]) -> list[str]:
 def main() -> None:
     """Run the benchmark that was asked for and print its table."""
     arguments = _arguments()
+    if arguments.isa:
+        equal.start_anew(arguments.isa, arguments.equal)
     against = _installed(arguments.against)
     result = {"benchmark": arguments.what, "machine": machine()}
     if arguments.what == "scaling":

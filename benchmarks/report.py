@@ -22,6 +22,8 @@ _COMMANDS = {  # name of the results, and how they were made
     "scaling": "scaling --threads 1,2",
     "isa": "steps --against avx2,baseline",
     "twins": "kernels",
+    "twins_baseline": "kernels --isa baseline --match conv,pool,softmax",
+    "twins_baseline_equal": "kernels --isa baseline --equal --match conv,pool,softmax",
 }
 COMMANDS = {k: f"python -m benchmarks {v} --json benchmarks/results/{k}.json" for k, v in _COMMANDS.items()}
 MARKS = "<!-- performance: begin -->", "<!-- performance: end -->"
@@ -95,7 +97,13 @@ def _scaling_table(rows: list[dict[str, Any]]) -> str:
 
 def _twins_table(rows: list[dict[str, Any]]) -> str:
     columns = {"operation": "", "inputs": "", "threads": "d", "c (us)": ".1f", "numpy (us)": ".1f"}
-    return table(rows, {**columns, "c min": ".1f", "numpy min": ".1f", "ratio": ".2f"})
+    lines = table(rows, {**columns, "c min": ".1f", "numpy min": ".1f", "ratio": ".2f"})
+    judged = [row for row in rows if "reached" in row]
+    if not judged:
+        return lines
+    short = [f"{row['operation']} ({row['ratio']:.2f})" for row in judged if not row["reached"]]
+    reached = f"{len(judged) - len(short)} of {len(judged)} rows reach {judged[0]['target']:g}"
+    return f"{lines}\n\n{reached}{'; not ' if short else ''}{', '.join(short)}."
 
 
 HEADS = {
@@ -124,7 +132,10 @@ def where(result: Result) -> str:
     """The machine and the versions, in a sentence."""
     m = result["machine"]
     parts = [f"{m['cpus']} cores of {m['processor']}", f"{m['instruction_set']}", f"{m['compiler']}"]
-    parts += [f"Python {m['python']}", f"NumPy {m['numpy']} ({m['numpy_blas']})"]
+    told, blas = m["environment"], m["numpy_blas"]
+    if "NPY_DISABLE_CPU_FEATURES" in told:
+        blas += f" as {told['OPENBLAS_CORETYPE']}, without {told['NPY_DISABLE_CPU_FEATURES']}"
+    parts += [f"Python {m['python']}", f"NumPy {m['numpy']} ({blas})"]
     for name, about in result.get("contestants", {}).items():
         if name not in ("fastscratch", "numpy") and "-" not in name and " " not in name:
             parts.append(f"{name} {about['version']}")
@@ -164,7 +175,7 @@ def _plot_ratios(plt: Any, rows: list[dict[str, Any]]) -> Any:
         y = [n + (i - (len(counts) - 1) / 2) * height for n, name in enumerate(names) if name in of]
         width = [_ratio_of(of[name]) - 1 for name in names if name in of]
         axes.barh(y, width, height, left=1, label=threads(count))
-    targets = {row["work"]: row["target"] for row in rows if row.get("target")}
+    targets = {row.get("work") or row["operation"]: row["target"] for row in rows if row.get("target")}
     if targets:
         at = [n for n, name in enumerate(names) if name in targets]
         axes.plot([targets[names[n]] for n in at], at, "k|", markersize=9, label="target")

@@ -17,6 +17,8 @@ import numpy as np
 import fastscratch as fs
 from fastscratch.train.runs import processor
 
+SETTINGS = ("MALLOC_", "OPENBLAS_", "OMP_", "NPY_", "FASTSCRATCH_ISA")
+
 
 @dataclass
 class Timing:
@@ -78,6 +80,11 @@ def _calls_for(call: Callable[[], Any], least: float) -> int:
         count = max(count + 1, int(count * min(10, 1.2 * least / max(seconds, 1e-9))))
 
 
+def numpy_features() -> list[str]:
+    """The groups of instructions that NumPy uses beyond what it always does."""
+    return list(np.show_config(mode="dicts")["SIMD Extensions"].get("found", []))  # type: ignore[call-overload]
+
+
 def machine() -> dict[str, Any]:
     """What the figures depend on."""
     return {
@@ -88,11 +95,12 @@ def machine() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "numpy": np.__version__,
         "numpy_blas": np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"],  # type: ignore[call-overload]
+        "numpy_features": numpy_features(),
         "fastscratch": fs.__version__,
         "instruction_set": fs.backend.get_isa(),
         "compiler": fs.backend.compiler(),
         "threads": fs.get_num_threads(),
-        "environment": {k: v for k, v in os.environ.items() if k.startswith(("MALLOC_", "OPENBLAS_", "OMP_"))},
+        "environment": {k: v for k, v in os.environ.items() if k.startswith(SETTINGS)},
     }
 
 

@@ -1,6 +1,7 @@
 """The benchmarks: every work runs, libraries are compared on equal results, and the tables say what was measured."""
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,25 @@ def test_the_command_writes_what_it_measured(tmp_path):
     assert result["contestants"]["fastscratch"]["instruction_set"] == fs.backend.get_isa()
     assert all(row["figures"]["fastscratch"]["median"] > 0 for row in result["rows"])
     assert "x * y" in done.stdout
+
+
+@needs_extension
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="the names are those of x86-64")
+def test_numpy_is_held_to_our_instruction_set(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "kernels", "--isa", "baseline", "--equal"]
+    done = subprocess.run(
+        [*command, "--match", "adaptive_avg_pool2d", "--json", str(tmp_path / "e.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "e.json").read_text())
+    assert result["machine"]["instruction_set"] == "baseline" and result["machine"]["numpy_features"] == []
+    assert result["machine"]["environment"]["OPENBLAS_CORETYPE"] == "Nehalem"
+    assert result["rows"][0]["target"] == 2 and "of 1 rows reach 2" in done.stdout
 
 
 def test_an_unknown_peer_is_refused():

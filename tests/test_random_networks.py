@@ -137,8 +137,8 @@ def expect_same(got: dict[str, np.ndarray], wanted: dict[str, np.ndarray], gradi
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_fused_is_layer_by_layer(seed: int) -> None:
-    """On the twins, to the bit, running statistics included; only gradients behind a batch norm are sums of rounded numbers,
-    in another order where a pool is joined to its convolution."""
+    """On the twins, to the bit, running statistics included; only gradients behind a batch norm are sums of rounded
+    numbers, in another order where a pool is joined to its convolution."""
     layers, shape = drawn(seed)
     net = filled(layers, np.float64)
     fs.backend.use("numpy")
