@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-/* A block's rows: about BLOCK elements, which stay in the first cache while they are read again, but no more rows than one
- * float accumulator may take in. */
-enum { BLOCK = 8192, MIN_ROWS = 32, MAX_ROWS = 128 };
+/* A block of batch norm has about BLOCK elements, which stay in the first cache while they are read again, and no block more
+ * rows than one float accumulator may take in. */
+enum { BLOCK = 8192, MAX_ROWS = 128 };
 
 typedef struct {
     REAL *out, *dw, *db;
@@ -24,11 +24,12 @@ typedef struct {
     REAL eps;
 } norm;
 
-static void cut(norm *g) {
-    const ptrdiff_t fitting = BLOCK / (g->c > 0 ? g->c : 1);
-    g->block = fitting < MIN_ROWS ? MIN_ROWS : fitting > MAX_ROWS ? MAX_ROWS : fitting;
+/* Into blocks of about `size` elements, but of at least `least` rows and a multiple of that. */
+static void cut(norm *g, ptrdiff_t size, ptrdiff_t least) {
+    const ptrdiff_t c = g->c > 0 ? g->c : 1, fitting = size / c < MAX_ROWS ? size / c : MAX_ROWS;
+    g->block = fitting < least ? least : fitting / least * least;
     g->blocks = (g->rows + g->block - 1) / g->block;
-    g->share = PIECE / (g->block * (g->c > 0 ? g->c : 1));
+    g->share = PIECE / (g->block * c);
     if (g->share < 1) g->share = 1;
 }
 
@@ -121,7 +122,7 @@ int FS(batch_norm_forward)(REAL *y, REAL *mean, REAL *var, REAL *rstd, const REA
                            const REAL *bias, ptrdiff_t rows, ptrdiff_t c, double eps, int relu) {
     if (rows < 1) return FS_EINVAL;
     norm g = {.out = y, .x = x, .rows = rows, .c = c};
-    cut(&g);
+    cut(&g, BLOCK, 32);
     double *offset = workspace(&g, 2, 2), *m2 = offset + c;
     if (!offset) return FS_ENOMEM;
     REAL *scale = (REAL *)(void *)(m2 + c), *shift = scale + c;
@@ -151,7 +152,7 @@ int FS(batch_norm_inference)(REAL *y, const REAL *x, const REAL *weight, const R
     }
     norm g = {.out = y, .x = x, .rows = rows, .c = c,
               .columns = {.mean = mean, .scale = scale, .shift = shift, .relu = relu}};
-    cut(&g);
+    cut(&g, BLOCK, 32);
     each_block(&g, block_apply);
     fs_free(scale);
     return FS_OK;
@@ -159,18 +160,15 @@ int FS(batch_norm_inference)(REAL *y, const REAL *x, const REAL *weight, const R
 
 /* The sums of the blocks' two numbers. */
 static void add_blocks(const norm *g, double *a, double *b) {
-    for (ptrdiff_t i = 0; i < g->blocks; i++) {
-        const REAL *part_a = g->part_a + i * g->c, *part_b = g->part_b + i * g->c;
-        for (ptrdiff_t j = 0; j < g->c; j++) a[j] += part_a[j];
-        for (ptrdiff_t j = 0; j < g->c; j++) b[j] += part_b[j];
-    }
+    FS(simd)->norm_total(a, g->part_a, g->blocks, g->c);
+    FS(simd)->norm_total(b, g->part_b, g->blocks, g->c);
 }
 
 int FS(batch_norm_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *weight,
                             const REAL *bias, const REAL *mean, const REAL *rstd, ptrdiff_t rows, ptrdiff_t c,
                             int training, int relu) {
     norm g = {.out = dx, .dy = dy, .x = x, .rows = rows, .c = c};
-    cut(&g);
+    cut(&g, BLOCK, 32);
     double *sum = workspace(&g, 2, 4), *dot = sum + c;
     if (!sum) return FS_ENOMEM;
     REAL *scale = (REAL *)(void *)(dot + c), *shift = scale + c, *mean_dy = shift + c, *slope = mean_dy + c;
@@ -207,7 +205,7 @@ int FS(layer_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, const
                            ptrdiff_t rows, ptrdiff_t d, double eps) {
     norm g = {.out = y, .new_mean = mean, .new_rstd = rstd, .x = x, .weight = weight, .bias = bias, .rows = rows, .c = d,
               .eps = (REAL)eps};
-    cut(&g);
+    cut(&g, PIECE, 4);
     each_block(&g, layer_rows);
     return FS_OK;
 }
@@ -225,7 +223,7 @@ static void layer_gradients(ptrdiff_t block, void *ctx) {
 int FS(layer_norm_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *weight,
                             const REAL *mean, const REAL *rstd, ptrdiff_t rows, ptrdiff_t d) {
     norm g = {.out = dx, .dy = dy, .x = x, .weight = weight, .mean = mean, .rstd = rstd, .rows = rows, .c = d};
-    cut(&g);
+    cut(&g, PIECE, 16);
     double *sums = workspace(&g, 2, 0);
     if (!sums) return FS_ENOMEM;
     each_block(&g, layer_gradients);

@@ -161,7 +161,8 @@ int FN(batch_norm_backward)(T *dx, T *dw, T *db, const T *dy, const T *x, const 
                             const T *rstd, ptrdiff_t rows, ptrdiff_t c, int training, int relu);
 
 /* Layer norm of each row of x[rows, d]: y = (x - mean) rstd weight + bias; weight, bias of length d, or NULL.
- * Errors of mean and var as above with t = d / 2 + 16. J. Ba, J. Kiros and G. Hinton, Layer Normalization, 2016. */
+ * With t = d / 2 + 16, |error of mean| <= eps |mean| + t eps (D + sqrt(var)), and |error of var| <= 3 t eps var + (t eps X)^2.
+ * J. Ba, J. Kiros and G. Hinton, Layer Normalization, 2016. */
 int FN(layer_norm_forward)(T *y, T *mean, T *rstd, const T *x, const T *weight, const T *bias, ptrdiff_t rows,
                            ptrdiff_t d, double eps);
 /* Gradients: with h = (x - mean) rstd and g = dy weight, dx = rstd (g - mean(g) - h mean(g h)), dw = sum over rows of

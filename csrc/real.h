@@ -32,8 +32,9 @@
 #else
 #define FS_PAUSE() ((void)0)
 #endif
-/* Memory that will be written soon. */
+/* Memory that will be written soon, or read: a hint, which may point anywhere. */
 #define FS_PREFETCH(p) __builtin_prefetch((p), 1)
+#define FS_PREFETCH_READ(p) __builtin_prefetch((p), 0)
 #define FS_PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define FS_UNROLL FS_PRAGMA(clang loop unroll(full))
@@ -47,6 +48,7 @@
 #define FS_UNROLL
 #define FS_PAUSE() ((void)0)
 #define FS_PREFETCH(p) ((void)0)
+#define FS_PREFETCH_READ(p) ((void)0)
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

@@ -1,7 +1,7 @@
 /* Sums and affine maps along the columns of a few rows (batch norm), and whole rows at a time (layer norm).
  *
  * Means and squared deviations are the corrected two-pass ones: the second pass, about the first's mean, also sums the
- * deviations and takes out what they reveal of the first's error.
+ * deviations and takes out what they reveal of the first's error. For a row, the first pass is over a sample of it.
  * T. Chan, G. Golub and R. LeVeque, Algorithms for Computing the Sample Variance, The American Statistician 37(3), 1983.
  */
 #include "vec.h"
@@ -194,9 +194,65 @@ void FS_SIMD(norm_gradient)(REAL *dx, const REAL *dy, const REAL *x, const struc
 #undef CALL_RELU
 }
 
-/* ---- rows: TOGETHER at a time, for a row alone would wait for each of its sums ---- */
+/* ---- what the blocks have found, put together ---- */
 
-enum { TOGETHER = 4 };
+void FS_SIMD(norm_total)(double *sum, const REAL *part, ptrdiff_t parts, ptrdiff_t c) {
+    enum { TILE = 16 };
+    for (ptrdiff_t j = 0; j < c; j += TILE) {
+        double total[TILE] = {0};
+        const ptrdiff_t n = FS_MIN(TILE, c - j);
+        for (ptrdiff_t i = 0; i < parts; i++) {
+            const REAL *p = part + i * c + j;
+            if (n == TILE) {
+                for (ptrdiff_t k = 0; k < TILE; k++) total[k] += p[k];
+            } else {
+                for (ptrdiff_t k = 0; k < n; k++) total[k] += p[k];
+            }
+        }
+        for (ptrdiff_t k = 0; k < n; k++) sum[j + k] = total[k];
+    }
+}
+
+/* ---- rows: a group of them at a time, whose sums end up side by side in one register ---- */
+
+enum { GROUP_BYTES = 12 << 10 }; /* of x: with what else is touched, the first cache holds them between sweeps */
+
+/* Groups smaller than a register has lanes. */
+enum { FEW = VL < SUMS ? VL : SUMS };
+
+FS_INLINE int fits(ptrdiff_t rows, ptrdiff_t n) { return n <= GROUP_BYTES / (rows * (ptrdiff_t)sizeof(REAL)); }
+
+/* The body for element j of row i of `rows`, s being its accumulator: SUMS registers at a time, of as many rows or along one,
+ * then one of each row, then `lanes` of one. `partial` is a constant. */
+#define ALONG_ROWS(...)                                                  \
+    do {                                                                 \
+        ptrdiff_t at = 0, lanes = VL;                                    \
+        for (; at + SUMS / rows * VL <= n; at += SUMS / rows * VL) {     \
+            enum { partial = 0 };                                        \
+            FS_UNROLL                                                    \
+            for (int s = 0; s < SUMS; s++) {                             \
+                const int i = s % rows;                                  \
+                const ptrdiff_t j = at + s / rows * VL;                  \
+                __VA_ARGS__                                              \
+            }                                                            \
+        }                                                                \
+        for (; at + VL <= n; at += VL) {                                 \
+            enum { partial = 0 };                                        \
+            EACH_ROW(__VA_ARGS__)                                        \
+        }                                                                \
+        lanes = n - at;                                                  \
+        if (lanes > 0) {                                                 \
+            enum { partial = 1 };                                        \
+            EACH_ROW(__VA_ARGS__)                                        \
+        }                                                                \
+    } while (0)
+#define EACH_ROW(...)                \
+    FS_UNROLL                        \
+    for (int s = 0; s < rows; s++) { \
+        const int i = s;             \
+        const ptrdiff_t j = at;      \
+        __VA_ARGS__                  \
+    }
 
 /* The body with j and lanes for each register of a row of n, whole ones first; `partial` is a constant in each. */
 #define ALONG_ROW(...)                                                                          \
@@ -207,6 +263,31 @@ enum { TOGETHER = 4 };
         if (lanes > 0) { enum { partial = 1 }; __VA_ARGS__ }                                    \
     } while (0)
 
+/* Lane i: the sum of the lanes of sums[i], i < group. */
+FS_INLINE vec across(const int group, vec *sums) {
+    if (group == 1) return v_set1(v_sum(sums[0]));
+    if (group < VL) {
+        REAL lane[VL] = {0};
+        for (int i = 0; i < group; i++) lane[i] = v_sum(sums[i]);
+        return v_load(lane);
+    }
+    v_transpose(sums);
+    FS_UNROLL
+    for (int half = VL / 2; half > 0; half /= 2) {
+        FS_UNROLL
+        for (int i = 0; i < half; i++) sums[i] = v_add(sums[i], sums[i + half]);
+    }
+    return sums[0];
+}
+
+/* Sums of the first n of rows that are `step` elements apart. */
+FS_INLINE void sum_rows(const int rows, vec *sums, const REAL *x, ptrdiff_t step, ptrdiff_t n) {
+    vec sum[SUMS];
+    clear(sum);
+    ALONG_ROWS(sum[s] = v_add(sum[s], get(partial, x + i * step + j, lanes)););
+    for (int i = 0; i < rows; i++) sums[i] = total(rows, sum, i);
+}
+
 /* x - m, and 0 in the lanes beyond the row. */
 FS_INLINE vec deviation(const int partial, const REAL *x, vec m, ptrdiff_t lanes) {
     if (!partial) return v_sub(v_load(x), m);
@@ -215,37 +296,33 @@ FS_INLINE vec deviation(const int partial, const REAL *x, vec m, ptrdiff_t lanes
     return v_sub(v_load_n(x, lanes), v_load_n(fill, lanes));
 }
 
-FS_INLINE REAL inverse_root(REAL x) {
-    REAL root[VL];
-    v_store(root, v_sqrt(v_set1(x)));
-    return 1 / root[0];
-}
-
-FS_INLINE void normalise_rows(const int rows, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight,
-                              const REAL *bias, ptrdiff_t n, REAL eps) {
-    vec sum[TOGETHER], square[TOGETHER], m[TOGETHER], r[TOGETHER];
-    REAL first[TOGETHER];
-    const REAL count = (REAL)n;
-    for (int i = 0; i < rows; i++) sum[i] = v_zero();
-    ALONG_ROW(for (int i = 0; i < rows; i++) sum[i] = v_add(sum[i], get(partial, x + i * n + j, lanes)););
-    for (int i = 0; i < rows; i++) {
-        first[i] = v_sum(sum[i]) / count;
-        m[i] = v_set1(first[i]);
-        sum[i] = square[i] = v_zero();
-    }
-    ALONG_ROW(for (int i = 0; i < rows; i++) {
+/* Sums of the deviations from the means, and of their squares; x `ahead` is asked for, which may be beyond the end. */
+FS_INLINE void square_rows(const int rows, vec *sums, vec *squares, const REAL *x, const REAL *mean, ptrdiff_t n,
+                           ptrdiff_t ahead) {
+    vec sum[SUMS], square[SUMS], m[SUMS];
+    clear(sum);
+    clear(square);
+    for (int i = 0; i < rows; i++) m[i] = v_set1(mean[i]);
+    ALONG_ROWS({
+        FS_PREFETCH_READ(x + ahead + i * n + j);
         const vec d = deviation(partial, x + i * n + j, m[i], lanes);
-        sum[i] = v_add(sum[i], d);
-        square[i] = v_fma(d, d, square[i]);
+        sum[s] = v_add(sum[s], d);
+        square[s] = v_fma(d, d, square[s]);
     });
     for (int i = 0; i < rows; i++) {
-        const REAL rest = v_sum(sum[i]), shift = rest / count, m2 = v_sum(square[i]) - rest * shift;
-        mean[i] = first[i] + shift;
-        rstd[i] = inverse_root((m2 < 0 ? 0 : m2 / count) + eps); /* rounding may leave less than nothing; NaN stays */
+        sums[i] = total(rows, sum, i);
+        squares[i] = total(rows, square, i);
+    }
+}
+
+FS_INLINE void write_rows(const int rows, REAL *y, const REAL *x, const REAL *mean, const REAL *rstd, const REAL *weight,
+                          const REAL *bias, ptrdiff_t n) {
+    vec m[SUMS], r[SUMS];
+    const vec one = v_set1(1), zero = v_zero();
+    for (int i = 0; i < rows; i++) {
         m[i] = v_set1(mean[i]);
         r[i] = v_set1(rstd[i]);
     }
-    const vec one = v_set1(1), zero = v_zero();
     ALONG_ROW({
         const vec w = weight ? get(partial, weight + j, lanes) : one, b = bias ? get(partial, bias + j, lanes) : zero;
         for (int i = 0; i < rows; i++) {
@@ -255,19 +332,56 @@ FS_INLINE void normalise_rows(const int rows, REAL *y, REAL *mean, REAL *rstd, c
     });
 }
 
+/* One sweep about the mean of a sample gives mean and variance; a second one, about that mean, where the first was further
+ * off than a deviation and digits may have been lost. */
+FS_INLINE void moments(const int group, vec *mean, vec *var, const REAL *x, ptrdiff_t n) {
+    const int rows = group < FEW ? group : FEW;
+    const ptrdiff_t sample = FS_MIN(n, SUMS * VL);
+    const vec count = v_set1((REAL)n);
+    vec sums[VL], squares[VL];
+    for (int i = 0; i < group; i += rows) sum_rows(rows, sums + i, x + i * n, n, sample);
+    *mean = v_div(across(group, sums), v_set1((REAL)sample));
+    vec shift = *var = v_zero();
+    vmask far = v_eq(shift, shift);
+    for (int sweep = 0; sweep < 2 && m_any(far); sweep++) {
+        REAL about[VL];
+        *mean = v_select(far, v_add(*mean, shift), *mean); /* rows that were well before stay as they are, bit for bit */
+        v_store(about, *mean);
+        for (int i = 0; i < group; i += rows) square_rows(rows, sums + i, squares + i, x + i * n, about + i, n, group * n);
+        const vec rest = across(group, sums);
+        shift = v_div(rest, count);
+        const vec m2 = v_max(v_zero(), v_fnma(rest, shift, across(group, squares))); /* not below 0; NaN stays */
+        far = v_gt(v_mul(rest, shift), m2);
+        *var = v_div(m2, count);
+    }
+    *mean = v_add(*mean, v_fma(v_zero(), *var, shift)); /* NaN, as the variance is, where something is infinite */
+}
+
+FS_INLINE void normalise(const int group, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight,
+                         const REAL *bias, ptrdiff_t n, REAL eps) {
+    const int rows = group < FEW ? group : FEW;
+    vec m, var;
+    moments(group, &m, &var, x, n);
+    v_store_n(mean, m, group);
+    v_store_n(rstd, v_div(v_set1(1), v_sqrt(v_add(var, v_set1(eps)))), group);
+    for (int i = 0; i < group; i += rows) write_rows(rows, y + i * n, x + i * n, mean + i, rstd + i, weight, bias, n);
+}
+
 void FS_SIMD(layer_norm_rows)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
                               ptrdiff_t rows, ptrdiff_t n, REAL eps) {
     ptrdiff_t i = 0;
-    for (; i + TOGETHER <= rows; i += TOGETHER) {
-        normalise_rows(TOGETHER, y + i * n, mean + i, rstd + i, x + i * n, weight, bias, n, eps);
-    }
-    for (; i < rows; i++) normalise_rows(1, y + i * n, mean + i, rstd + i, x + i * n, weight, bias, n, eps);
+#define CALL(group) normalise(group, y + i * n, mean + i, rstd + i, x + i * n, weight, bias, n, eps)
+    for (; fits(VL, n) && i + VL <= rows; i += VL) CALL(VL);
+    for (; fits(FEW, n) && i + FEW <= rows; i += FEW) CALL(FEW);
+    for (; i < rows; i++) CALL(1);
+#undef CALL
 }
 
+/* With h = (x - mean) rstd and g = dy weight: dw += dy h, db += dy, and dx = rstd g - (shift + (x - mean) slope). */
 FS_INLINE void gradient_rows(const int rows, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x,
                              const REAL *weight, const REAL *mean, const REAL *rstd, ptrdiff_t n) {
     const vec one = v_set1(1);
-    vec sum[TOGETHER], dot[TOGETHER], m[TOGETHER], r[TOGETHER];
+    vec sum[SUMS], dot[SUMS], m[SUMS], r[SUMS], shift[SUMS], slope[SUMS];
     for (int i = 0; i < rows; i++) {
         sum[i] = dot[i] = v_zero();
         m[i] = v_set1(mean[i]);
@@ -287,17 +401,16 @@ FS_INLINE void gradient_rows(const int rows, REAL *dx, REAL *dw, REAL *db, const
         put(partial, dw + j, to_w, lanes);
         put(partial, db + j, to_b, lanes);
     });
-    vec a[TOGETHER], b[TOGETHER];
     for (int i = 0; i < rows; i++) {
-        a[i] = v_set1(v_sum(sum[i]) / (REAL)n);
-        b[i] = v_set1(v_sum(dot[i]) / (REAL)n);
+        shift[i] = v_mul(v_set1(v_sum(sum[i]) / (REAL)n), r[i]);
+        slope[i] = v_mul(v_mul(v_set1(v_sum(dot[i]) / (REAL)n), r[i]), r[i]);
     }
     ALONG_ROW({
         const vec w = weight ? get(partial, weight + j, lanes) : one;
         for (int i = 0; i < rows; i++) {
-            const vec h = v_mul(v_sub(get(partial, x + i * n + j, lanes), m[i]), r[i]);
+            const vec rest = v_fma(v_sub(get(partial, x + i * n + j, lanes), m[i]), slope[i], shift[i]);
             const vec scaled = v_mul(get(partial, dy + i * n + j, lanes), w);
-            put(partial, dx + i * n + j, v_mul(r[i], v_fnma(h, b[i], v_sub(scaled, a[i]))), lanes);
+            put(partial, dx + i * n + j, v_sub(v_mul(scaled, r[i]), rest), lanes);
         }
     });
 }
@@ -305,8 +418,9 @@ FS_INLINE void gradient_rows(const int rows, REAL *dx, REAL *dw, REAL *db, const
 void FS_SIMD(layer_norm_gradient)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *weight,
                                   const REAL *mean, const REAL *rstd, ptrdiff_t rows, ptrdiff_t n) {
     ptrdiff_t i = 0;
-    for (; i + TOGETHER <= rows; i += TOGETHER) {
-        gradient_rows(TOGETHER, dx + i * n, dw, db, dy + i * n, x + i * n, weight, mean + i, rstd + i, n);
-    }
-    for (; i < rows; i++) gradient_rows(1, dx + i * n, dw, db, dy + i * n, x + i * n, weight, mean + i, rstd + i, n);
+#define CALL(group) gradient_rows(group, dx + i * n, dw, db, dy + i * n, x + i * n, weight, mean + i, rstd + i, n)
+    for (; fits(SUMS, n) && i + SUMS <= rows; i += SUMS) CALL(SUMS);
+    for (; i + 2 <= rows; i += 2) CALL(2);
+    for (; i < rows; i++) CALL(1);
+#undef CALL
 }

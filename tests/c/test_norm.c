@@ -11,7 +11,8 @@ typedef struct {
     approx mean, var, rstd;
 } moments;
 
-static moments measure(line l, wide terms, double eps) {
+/* Sums are taken about a number that may be `off` deviations from the mean. */
+static moments measure(line l, wide terms, double eps, int off) {
     wide sum = 0, squares = 0, size = 0, spread = 0;
     for (ptrdiff_t i = 0; i < l.count; i++) {
         sum += l.x[i * l.step];
@@ -25,8 +26,8 @@ static moments measure(line l, wide terms, double eps) {
     }
     const wide var = squares / n, lost = terms * EPS * size / n;
     moments m;
-    m.mean = within(mean, 2 * EPS * W(fabs)(mean) + terms * EPS * spread / n + terms * EPS * lost);
-    m.var = within(var, terms * EPS * var + lost * lost + 2 * EPS * var);
+    m.mean = within(mean, 2 * EPS * W(fabs)(mean) + terms * EPS * (spread / n + off * W(sqrt)(var)) + terms * EPS * lost);
+    m.var = within(var, (1 + 2 * off) * terms * EPS * var + lost * lost + 2 * EPS * var);
     m.rstd = quotient(exactly(1), root(add(m.var, parameter(eps))));
     return m;
 }
@@ -53,7 +54,7 @@ static void batch_forward_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, 
     for (ptrdiff_t i = 0; i < rows * c; i++) x[i] += (REAL)offset;
     RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, w, b, rows, c, eps, relu));
     for (ptrdiff_t j = 0; j < c; j++) {
-        const moments m = measure((line){x + j, rows, c}, terms, eps);
+        const moments m = measure((line){x + j, rows, c}, terms, eps, 0);
         expect_approx("mean", j, mean[j], m.mean);
         expect_approx("var", j, var[j], m.var);
         expect_approx("rstd", j, rstd[j], m.rstd);
@@ -148,7 +149,7 @@ static void layer_forward_case(ptrdiff_t rows, ptrdiff_t d, enum affine affine, 
     for (ptrdiff_t i = 0; i < rows * d; i++) x[i] += (REAL)offset;
     RUN(FS(layer_norm_forward)(y, mean, rstd, x, w, b, rows, d, eps));
     for (ptrdiff_t i = 0; i < rows; i++) {
-        const moments m = measure((line){x + i * d, d, 1}, (wide)d / 2 + 16, eps);
+        const moments m = measure((line){x + i * d, d, 1}, (wide)d / 2 + 16, eps, 1);
         expect_approx("mean", i, mean[i], m.mean);
         expect_approx("rstd", i, rstd[i], m.rstd);
         for (ptrdiff_t j = 0; j < d; j++)
@@ -161,6 +162,28 @@ static void layer_norm_forward(void) {
     layer_forward_case(0, 5, NOTHING, 0);
     layer_forward_case(3, 300, WEIGHT_AND_BIAS, 1000);
     layer_forward_case(70, 1501, WEIGHT_AND_BIAS, 1);
+    for (ptrdiff_t rows = 15; rows <= 37; rows += 11) { /* whole groups of rows, and what is left */
+        for (ptrdiff_t d = 7; d <= 100; d += 31) layer_forward_case(rows, d, (enum affine)(rows % AFFINES), 100);
+    }
+    layer_forward_case(23, 1024, WEIGHT_AND_BIAS, 0);
+    layer_forward_case(9, 0, NOTHING, 0);
+}
+
+/* Rows whose beginning says nothing of their mean: the second sweep. */
+static void misleading_rows(void) {
+    const ptrdiff_t rows = 37, d = 300;
+    CASE("rows=%td d=%td", rows, d);
+    REAL *x = input("x", rows * d), *y = output("y", rows * d), *mean = output("mean", rows), *rstd = output("rstd", rows);
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        for (ptrdiff_t j = 0; j < d; j++) x[i * d + j] += i % 3 ? 0 : (REAL)(j < 64 ? 4096 : -8);
+    }
+    for (ptrdiff_t i = 0; i < rows; i++) x[i * d] += i % 5 ? 0 : (REAL)1e5;
+    RUN(FS(layer_norm_forward)(y, mean, rstd, x, NULL, NULL, rows, d, 1e-5));
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const moments m = measure((line){x + i * d, d, 1}, (wide)d / 2 + 16, 1e-5, 1);
+        expect_approx("mean", i, mean[i], m.mean);
+        expect_approx("rstd", i, rstd[i], m.rstd);
+    }
 }
 
 static void layer_backward_case(ptrdiff_t rows, ptrdiff_t d, int with_weight) {
@@ -200,6 +223,10 @@ static void layer_backward_case(ptrdiff_t rows, ptrdiff_t d, int with_weight) {
 static void layer_norm_backward(void) {
     for (ptrdiff_t d = 1; d <= 40; d++) layer_backward_case(1 + d * 5 % 40, d, (int)(d % 2));
     layer_backward_case(70, 1501, 1);
+    layer_backward_case(23, 1024, 1);
+    layer_backward_case(301, 20, 1);
+    layer_backward_case(0, 5, 1);
+    layer_backward_case(9, 0, 0);
 }
 
 static void nan_stays(void) {
@@ -218,6 +245,7 @@ const struct test FS(tests_norm)[] = {{"batch_norm_forward", batch_norm_forward}
                                       {"batch_norm_inference", batch_norm_inference},
                                       {"batch_norm_backward", batch_norm_backward},
                                       {"layer_norm_forward", layer_norm_forward},
+                                      {"layer_norm of misleading rows", misleading_rows},
                                       {"layer_norm_backward", layer_norm_backward},
                                       {"NaN stays", nan_stays},
                                       {NULL, NULL}};

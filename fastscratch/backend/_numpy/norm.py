@@ -134,8 +134,10 @@ def _batch_norm_backward_bound(
 
 def _layer_norm_bound(unit: float, y: Any, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Any:
     mean, rstd = y[1][:, None], y[2][:, None]
-    mean_error, var_error = _moment_bounds(unit, x, mean, (1,), x.shape[1] / 2 + 16)
+    terms = x.shape[1] / 2 + 16
+    mean_error, var_error = _moment_bounds(unit, x, mean, (1,), terms)
     var = np.square(x - mean).mean(axis=1, keepdims=True)
+    mean_error, var_error = mean_error + terms * unit * np.sqrt(var), var_error + 2 * terms * unit * var
     rstd_error = _rstd_bound(unit, var, var_error + 2 * unit * (var + eps), eps)
     out = _output_bound(unit, x, mean, rstd, (mean_error, rstd_error), weight, bias)
     return out, mean_error.ravel(), rstd_error.ravel()
