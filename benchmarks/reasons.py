@@ -30,10 +30,10 @@ REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reas
     (r"conv2d", "Within a few percent of oneDNN: both are near the machine's peak."),
     (r"max_pool2d", "A few microseconds of Python weigh on small images."),
     (r"cross_entropy 64x10,", "Presumably the calls and the tape, more than the arithmetic."),
-    (r"cross_entropy", "The check of the labels is serial."),
+    (r"cross_entropy", "The check of the labels and the sum of the losses are serial."),
     (
         r"layer_norm",
-        "Bound by memory at the large size, by the call at the small one; one pass over the data is not reached yet.",
+        "At the large size three arrays pass through the caches on the way back; on the small one the calls weigh.",
     ),
     (
         r"gelu",

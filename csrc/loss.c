@@ -4,6 +4,8 @@
 #include "real.h"
 #include "simd/kernels.h"
 
+enum { STREAMS = 8 }; /* running sums of the totals */
+
 typedef struct {
     REAL *loss, *lse_out, *dx;
     const REAL *x, *dy, *lse, *weight;
@@ -14,10 +16,28 @@ typedef struct {
 } job;
 
 static int labels_fit(const int64_t *label, ptrdiff_t rows, ptrdiff_t n, int64_t ignored) {
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        if (label[i] != ignored && (label[i] < 0 || label[i] >= n)) return 0;
+    int stray = 0;
+    for (ptrdiff_t i = 0; i < rows; i++) stray |= (label[i] != ignored) & ((uint64_t)label[i] >= (uint64_t)n);
+    return !stray;
+}
+
+/* The sum of the losses, and that of the weights of the labels that count: no addition waits for the one before it. */
+static void add_up(double *totals, const REAL *loss, const int64_t *label, const REAL *weight, ptrdiff_t rows,
+                   int64_t ignored) {
+    double sum[STREAMS] = {0}, counted[STREAMS] = {0};
+    for (ptrdiff_t i = 0; i < rows; i += STREAMS) {
+        const ptrdiff_t left = rows - i, n = left < STREAMS ? left : STREAMS;
+        for (ptrdiff_t k = 0; k < n; k++) {
+            const int64_t t = label[i + k];
+            sum[k] += (double)loss[i + k];
+            counted[k] += t == ignored ? 0 : weight ? (double)weight[t] : 1;
+        }
     }
-    return 1;
+    totals[0] = totals[1] = 0;
+    for (int k = 0; k < STREAMS; k++) {
+        totals[0] += sum[k];
+        totals[1] += counted[k];
+    }
 }
 
 static void run_piece(ptrdiff_t chunk, void *ctx) {
@@ -53,11 +73,7 @@ int FS(cross_entropy_forward)(REAL *loss, REAL *lse, double *totals, const REAL 
         for (ptrdiff_t i = 0; i < rows; i++) loss[i] = lse[i] = 0;
     }
     run(&g);
-    totals[0] = totals[1] = 0;
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        totals[0] += (double)loss[i];
-        if (label[i] != ignored) totals[1] += weight ? (double)weight[label[i]] : 1;
-    }
+    add_up(totals, loss, label, weight, rows, ignored);
     return FS_OK;
 }
 
