@@ -25,7 +25,6 @@ REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reas
         "One image gives too few tiles to share among threads, and the calls in Python weigh on it; not fully profiled.",
     ),
     (r"depthwise", "Chains of dependent multiplications at the two edge pixels of each row."),
-    (r"conv2d 5x5 1->6", "6 of 16 lanes are used: the kernel has its lanes over output channels."),
     (r"conv2d 3x3 32->64 14x14", "Winograd's transforms are bound by the second-level cache at this size."),
     (r"conv2d", "Within a few percent of oneDNN: both are near the machine's peak."),
     (r"max_pool2d", "A few microseconds of Python weigh on small images."),

@@ -30,7 +30,7 @@ struct fs_phase {
     ptrdiff_t *segments;             /* where they lie in the padded image */
     ptrdiff_t weights;               /* where its filters begin */
 };
-enum { FS_TILE, FS_DOTS, FS_DEPTHWISE };
+enum { FS_TILE, FS_DOTS, FS_ROWS, FS_DEPTHWISE };
 struct FS(direct) { /* one sweep, prepared: read by all threads */
     ptrdiff_t c, h_in, w_in, k, out_h, out_w, groups, cg, kg; /* source and output; cg, kg: channels of each in a group */
     ptrdiff_t step_h, step_w, jump_h, jump_w; /* from a pixel of a phase to the next: in the source, and in the output */

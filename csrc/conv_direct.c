@@ -10,8 +10,12 @@
 #include <string.h>
 
 enum {
-    BLOCK = 1 << 16,         /* elements of padded image in a unit */
-    MAX_UNIT_WORK = 2000000 /* multiplications after which a unit is cut, so that one image can occupy several threads */
+    BLOCK = 1 << 16,         /* elements of padded image in a unit, */
+    ROWS_BLOCK = 6144,       /* and where they have to stay in the first-level cache */
+    MAX_UNIT_WORK = 2000000, /* multiplications after which a unit is cut, so that one image can occupy several threads */
+    MIN_SUMS = 6,            /* that the multiplier needs to be busy */
+    MAX_FEW = 8,             /* output channels that conv_dots and conv_rows know, */
+    MAX_PLANES = 8           /* and input channels that are worth turning into planes for the latter */
 };
 
 typedef struct FS(direct) sweep;
@@ -74,13 +78,19 @@ static void place_segments(sweep *d) {
             const tap *u = d->taps + p->first + t;
             *at = ((u->row - d->top) * d->line + u->col - d->left) * d->c;
         }
+        if (d->kind != FS_ROWS) continue;
+        at = p->segments; /* for each tap and channel: rows of the padded image have their channels one after the other */
+        for (ptrdiff_t t = 0; t < p->count; t++) {
+            const tap *u = d->taps + p->first + t;
+            for (ptrdiff_t c = 0; c < d->c; c++) *at++ = ((u->row - d->top) * d->c + c) * d->line + u->col - d->left;
+        }
     }
 }
 
 /* Elements of one segment of filters, in whole registers where lanes run along it; and of all segments of a phase. */
 static ptrdiff_t segment_length(const sweep *d, const phase *p) {
     const ptrdiff_t vl = FS(simd)->gemm_nr / 2, run = (d->joined ? p->per_row : 1) * d->cg;
-    return d->kind == FS_DEPTHWISE ? 1 : ceil_div(run, vl) * vl;
+    return d->kind == FS_DEPTHWISE ? 1 : d->kind == FS_ROWS ? run : ceil_div(run, vl) * vl;
 }
 static ptrdiff_t line_length(const sweep *d, const phase *p) {
     const ptrdiff_t taps = d->joined ? p->per_row : 1;
@@ -113,7 +123,7 @@ static void pack_panel(const sweep *d, const REAL *w, ptrdiff_t group, ptrdiff_t
     }
 }
 
-/* [phase][k][segment][c of its taps], each segment filled up with zeros; for depthwise filters [phase][tap][k]. */
+/* [phase][k][segment][c of its taps], each segment filled up with zeros; or [phase][tap][c][k]. */
 static void pack_lines(const sweep *d, const REAL *w) {
     for (ptrdiff_t f = 0; f < d->phases; f++) {
         const phase *p = d->phase + f;
@@ -127,7 +137,7 @@ static void pack_lines(const sweep *d, const REAL *w) {
                 for (ptrdiff_t c = 0; c < d->cg; c++) {
                     const ptrdiff_t outer = d->backward ? group * d->cg + c : k;
                     const ptrdiff_t inner = d->backward ? k % d->kg : c, inners = d->backward ? d->kg : d->cg;
-                    REAL *place = d->kind == FS_DEPTHWISE ? to + t * d->k + k : line + c;
+                    REAL *place = d->kind == FS_DOTS ? line + c : to + (t * d->cg + c) * d->k + k;
                     *place = w[(outer * inners + inner) * d->window + element];
                 }
             }
@@ -153,24 +163,33 @@ static int pack(sweep *d, const REAL *w) {
     return FS_OK;
 }
 
-/* Which kernel: by how many products a pixel takes, and what it takes to add up the lanes of a register. */
-static void choose(sweep *d) {
+/* Few output channels: lanes along the window, if that takes fewer multiplications of registers, among them what it takes to
+ * add up the lanes of one; or along the row, if pixels fill more lanes than channels do, and if two registers of pixels have
+ * enough sums that none waits for itself. */
+static int choose_for_few(const sweep *d, int for_sums) {
+    const ptrdiff_t vl = FS(simd)->gemm_nr / 2, cols = d->phases ? d->phase->cols : 0, registers = ceil_div(cols, vl);
+    ptrdiff_t lines = 0, products = 0;
+    for (ptrdiff_t f = 0; f < d->phases; f++) {
+        lines += line_length(d, d->phase + f) / vl;
+        products += d->phase[f].count * d->cg;
+    }
+    const ptrdiff_t dots = lines * d->kg + d->phases * 5 * vl / (vl / d->kg), few = registers * d->kg;
+    const ptrdiff_t sums = max(MIN_SUMS, d->kg * min(2, registers));
+    const ptrdiff_t rows = ceil_div(registers, 2) * (sums * products + 4 * vl + 4 * d->c);
+    const int may_turn = d->groups == 1 && d->phases == 1 && d->step_w == 1 && d->c <= min(MAX_PLANES, vl);
+    if (may_turn && (for_sums ? 3 * cols > 4 * few : 5 * cols > 4 * few && rows < cols * dots)) return FS_ROWS;
+    return dots < products ? FS_DOTS : FS_TILE;
+}
+
+static void choose(sweep *d, int for_sums) {
     const ptrdiff_t vl = FS(simd)->gemm_nr / 2;
     d->panels = ceil_div(d->kg, 2 * vl);
-    d->parts = d->groups * d->panels;
     if (d->groups > 1 && d->kg == 1 && d->cg == 1) {
         d->kind = FS_DEPTHWISE;
-        d->parts = 1;
-    } else if (d->kg > 0 && d->kg <= min(8, vl)) {
-        ptrdiff_t lines = 0, products = 0;
-        for (ptrdiff_t f = 0; f < d->phases; f++) {
-            lines += line_length(d, d->phase + f) / vl;
-            products += d->phase[f].count * d->cg;
-        }
-        if (lines * d->kg + d->phases * 5 * vl / (vl / d->kg) >= products) return;
-        d->kind = FS_DOTS;
-        d->parts = d->groups;
+    } else if (d->kg > 0 && d->kg <= min(MAX_FEW, vl)) {
+        d->kind = choose_for_few(d, for_sums);
     }
+    d->parts = d->kind == FS_DEPTHWISE ? 1 : d->kind == FS_TILE ? d->groups * d->panels : d->groups;
 }
 
 /* ---- preparing ---- */
@@ -178,13 +197,14 @@ static void choose(sweep *d) {
 static int begin(sweep *d, const struct fs_conv *s) {
     const ptrdiff_t window = s->r * s->s, phases = d->backward ? min(s->stride_h, s->h) * min(s->stride_w, s->w) : 1;
     const ptrdiff_t longest = max(s->r, s->s);
+    const ptrdiff_t segments = window * max(1, min(d->c, MAX_PLANES));
     d->window = window;
-    d->phase = fs_alloc((size_t)phases * sizeof(phase) + (size_t)window * (sizeof(tap) + sizeof(ptrdiff_t))
+    d->phase = fs_alloc((size_t)phases * sizeof(phase) + (size_t)window * sizeof(tap) + (size_t)segments * sizeof(ptrdiff_t)
                         + 2 * (size_t)longest * sizeof(place) + (size_t)s->out_h * sizeof(ptrdiff_t));
     if (!d->phase) return FS_ENOMEM;
     d->taps = (tap *)(d->phase + phases);
     d->at = (ptrdiff_t *)(d->taps + window);
-    d->row_at = (ptrdiff_t *)((place *)(d->at + window) + 2 * longest);
+    d->row_at = (ptrdiff_t *)((place *)(d->at + segments) + 2 * longest);
     d->joined = s->groups == 1;
     d->top = d->left = PTRDIFF_MAX / 2;
     d->bottom = d->right = -(PTRDIFF_MAX / 2);
@@ -196,11 +216,12 @@ static int end_preparing(sweep *d, const struct fs_conv *s, const REAL *w) {
     ptrdiff_t rows = 0;
     for (ptrdiff_t f = 0; f < d->phases; f++) rows = max(rows, d->phase[f].rows);
     d->rows = rows;
+    choose(d, w == NULL);
     d->copied = d->top < 0 || d->left < 0 || d->right > d->w_in || (rows - 1) * d->step_h + d->bottom >= d->h_in;
+    d->copied = d->copied || d->kind == FS_ROWS;
     d->line = d->copied ? d->right - d->left : d->w_in;
     const ptrdiff_t unpadded = d->copied ? 0 : d->top * d->w_in + d->left;
     d->corner = unpadded * d->c;
-    choose(d);
     d->skips = w && d->copied && FS(filters_finite)(w, s); /* zeros around the image times infinity are not 0 */
     d->edges = d->skips && d->kind == FS_DEPTHWISE;
     if (d->edges) { /* a copy would cost more than the products */
@@ -210,11 +231,14 @@ static int end_preparing(sweep *d, const struct fs_conv *s, const REAL *w) {
     place_segments(d);
     for (ptrdiff_t i = 0; i < s->out_h; i++) d->row_at[i] = i * d->step_h * d->line * d->c;
     const ptrdiff_t work = d->out_w * d->jump_h * d->used / max(1, d->phases) * d->cg * d->k;
-    const ptrdiff_t unit = max(1, min(BLOCK / max(1, d->step_h * d->line * d->c), MAX_UNIT_WORK / max(1, work)));
+    const ptrdiff_t line = d->step_h * d->line * d->c; /* and where they are gone through for each term, the output too */
+    const ptrdiff_t most = d->kind == FS_ROWS ? ROWS_BLOCK / (line + d->out_w * d->k) : BLOCK / max(1, line);
+    const ptrdiff_t unit = max(1, min(most, MAX_UNIT_WORK / max(1, work)));
     d->blocks = ceil_div(rows, unit);
     d->unit_rows = ceil_div(rows, max(1, d->blocks));
     d->unit_work = d->unit_rows * work;
     d->copy = d->copied ? ((d->unit_rows - 1) * d->step_h + d->bottom - d->top + 1) * d->line * d->c : 0;
+    if (d->kind == FS_ROWS) d->copy += FS(simd)->gemm_nr; /* which the kernel may read */
     d->copy += d->copy % 2; /* what comes behind it is aligned */
     d->workspace = d->copy + (d->kind == FS_DEPTHWISE ? 2 * d->used * (ptrdiff_t)(sizeof(ptrdiff_t) / sizeof(REAL)) : 0);
     const int status = w ? pack(d, w) : FS_OK;
@@ -228,7 +252,7 @@ int FS(direct_forward)(sweep *d, const struct fs_conv *s, const REAL *w) {
                  .step_w = s->stride_w, .jump_h = 1, .jump_w = 1};
     const int status = begin(d, s);
     if (status != FS_OK) return status;
-    place *rows = (place *)(d->at + s->r * s->s), *cols = rows + max(s->r, s->s);
+    place *cols = (place *)d->row_at - max(s->r, s->s), *rows = cols - max(s->r, s->s);
     const ptrdiff_t r = places_forward(rows, s->r, s->pad_h, s->dilation_h);
     const ptrdiff_t q = places_forward(cols, s->s, s->pad_w, s->dilation_w);
     add_phase(d, (phase){.rows = s->out_h, .cols = s->out_w, .per_row = q}, rows, r, cols, q, s->s);
@@ -241,7 +265,7 @@ int FS(direct_backward)(sweep *d, const struct fs_conv *s, const REAL *w) {
                  .jump_h = s->stride_h, .jump_w = s->stride_w, .backward = 1};
     const int status = begin(d, s);
     if (status != FS_OK) return status;
-    place *rows = (place *)(d->at + s->r * s->s), *cols = rows + max(s->r, s->s);
+    place *cols = (place *)d->row_at - max(s->r, s->s), *rows = cols - max(s->r, s->s);
     for (ptrdiff_t h = 0; h < min(s->stride_h, s->h); h++) {
         const ptrdiff_t r = places_backward(rows, s->r, s->pad_h, s->dilation_h, s->stride_h, h);
         for (ptrdiff_t v = 0; v < min(s->stride_w, s->w); v++) {
@@ -278,6 +302,27 @@ static void pad_rows(REAL *to, const REAL *image, const sweep *d, ptrdiff_t firs
     }
 }
 
+/* The same with the channels of each row one after the other, each as a line of its own. */
+static void pad_planes(REAL *to, const REAL *image, const sweep *d, ptrdiff_t first, ptrdiff_t rows) {
+    const ptrdiff_t from = max(0, d->left), pixels = min(d->w_in, d->right) - from, all = d->line * d->c;
+    for (ptrdiff_t h = first; h < first + rows; h++, to += all) {
+        memset(to, 0, (size_t)all * sizeof(REAL));
+        if (h < 0 || h >= d->h_in || pixels <= 0) continue;
+        FS(simd)->conv_planes(to + from - d->left, d->line, image + (h * d->w_in + from) * d->c, pixels, d->c);
+    }
+}
+
+/* The rows that output rows i0 .. i1 look at, as the kernel reads them. */
+static void copy_rows(REAL *to, const REAL *image, const sweep *d, ptrdiff_t i0, ptrdiff_t i1) {
+    const ptrdiff_t first = i0 * d->step_h + d->top, rows = (i1 - i0 - 1) * d->step_h + d->bottom - d->top + 1;
+    if (d->kind == FS_ROWS && d->c > 1) {
+        pad_planes(to, image, d, first, rows);
+    } else {
+        pad_rows(to, image, d, first, rows);
+    }
+    if (d->kind == FS_ROWS) memset(to + rows * d->line * d->c, 0, (size_t)FS(simd)->gemm_nr * sizeof(REAL));
+}
+
 /* The segments of p that meet the image, for the pixels whose window starts in row `base`; how many were left out before. */
 static ptrdiff_t meeting(struct fs_segments *to, const sweep *d, const phase *p, ptrdiff_t base) {
     const ptrdiff_t step = d->joined ? p->per_row : 1;
@@ -287,6 +332,10 @@ static ptrdiff_t meeting(struct fs_segments *to, const sweep *d, const phase *p,
     if (d->skips) {
         while (lo < hi && base + d->taps[p->first + lo].row < 0) lo += p->per_row;
         while (hi > lo && base + d->taps[p->first + hi - 1].row >= d->h_in) hi -= p->per_row;
+    }
+    if (d->kind == FS_ROWS) {
+        *to = (struct fs_segments){(hi - lo) * d->c, 1, p->segments + lo * d->c};
+        return lo * d->c;
     }
     *to = (struct fs_segments){(hi - lo) / step, step * d->cg, p->segments + lo / step};
     return lo / step;
@@ -347,6 +396,10 @@ static void sweep_row(const sweep *d, const phase *p, ptrdiff_t part, REAL *y, c
     struct fs_segments segments;
     const ptrdiff_t skipped = meeting(&segments, d, p, base);
     const REAL *w = d->w + p->weights;
+    if (d->kind == FS_ROWS) {
+        FS(simd)->conv_rows(y, p->cols, d->k, a, &segments, w + skipped * d->k, bias, relu);
+        return;
+    }
     const ptrdiff_t group = d->kind == FS_DOTS ? part : part / d->panels;
     const ptrdiff_t k0 = d->kind == FS_DOTS ? 0 : part % d->panels * nr, k = group * d->kg + k0;
     y += k;
@@ -366,7 +419,7 @@ void FS(direct_rows)(const sweep *d, REAL *y, const REAL *image, ptrdiff_t i0, p
     const ptrdiff_t line = d->line * d->c;
     const REAL *origin = image + (d->edges ? 0 : d->corner + i0 * d->step_h * line);
     if (d->copied) {
-        pad_rows(workspace, image, d, i0 * d->step_h + d->top, (i1 - i0 - 1) * d->step_h + d->bottom - d->top + 1);
+        copy_rows(workspace, image, d, i0, i1);
         origin = workspace;
     }
     for (ptrdiff_t part = 0; part < d->parts; part++) {
@@ -422,8 +475,16 @@ void FS(direct_sums)(const sweep *d, REAL *dw, REAL *db, const REAL *dy, const R
     }
     if (!dw) return;
     if (d->copied) {
-        pad_rows(workspace, image, d, i0 * d->step_h + d->top, (rows - 1) * d->step_h + d->bottom - d->top + 1);
+        copy_rows(workspace, image, d, i0, i0 + rows);
         origin = workspace;
+    }
+    if (d->kind == FS_ROWS) {
+        const struct fs_segments lines = {rows, d->out_w, d->row_at};
+        const struct fs_segments terms = {d->phase->count * d->c, 1, d->phase->segments};
+        REAL *planes = workspace + d->workspace;
+        FS(simd)->conv_planes(planes, pixels, dy, pixels, d->k);
+        FS(simd)->conv_rows_sums(dw, d->k, &lines, origin, &terms, planes, pixels, accumulate);
+        return;
     }
     if (d->kind == FS_DEPTHWISE) {
         const struct fs_segments taps = {d->phase->count, 1, d->phase->segments}, lines = {rows, d->out_w, d->row_at};

@@ -198,6 +198,20 @@ static void large(void) {
     backward_case(square(5, 8, 15, 17, 3, 2, 1), WANT_ALL);
 }
 
+/* What is not finite reaches the pixels and the taps that it meets, and no others: not those of the same register. */
+static void infinite_pixel(void) {
+    const shape s = square(1, 1, 28, 6, 5, 1, 0);
+    CASE("infinite pixel in the last column");
+    REAL *x = guard_alloc("x", 28 * 28 * sizeof(REAL), GUARD_OUTPUT);
+    const REAL *w = input("w", 6 * 25), *dy = input("dy", 24 * 24 * 6);
+    for (ptrdiff_t i = 0; i < 28 * 28; i++) x[i] = i == 27 ? (REAL)INFINITY : 1;
+    REAL *y = output("y", 24 * 24 * 6), *dw = output("dw", 6 * 25);
+    RUN(FS(conv2d_forward)(y, x, w, NULL, &s, 0));
+    RUN(FS(conv2d_backward)(NULL, dw, NULL, dy, x, w, &s));
+    for (ptrdiff_t i = 0; i < 24 * 24; i++) EXPECT(isfinite(y[6 * i]) == (i != 23));
+    for (ptrdiff_t i = 0; i < 6 * 25; i++) EXPECT(isfinite(dw[i]) == (i % 25 != 4));
+}
+
 /* An infinite filter meets only what lies under it, not the padding. */
 static void infinite_filter(void) {
     const shape s = square(1, 1, 3, 1, 3, 1, 1);
@@ -259,6 +273,25 @@ static void pool_case(shape s, ptrdiff_t window_h, ptrdiff_t window_w, int relu)
     expect_totals("db", db, sum_b, s.k, pixels + 2);
 }
 
+/* Few filters: all numbers of them that have a kernel of their own, rows with and without a rest. */
+static void few_filters(void) {
+    for (ptrdiff_t k = 1; k <= 8; k++) {
+        shape s = square(2, 1 + k % 3, 4 + 5 * k, k, 3, 1, k % 3);
+        s.dilation_w = 1 + k % 2;
+        s.stride_h = 1 + k % 2;
+        s = complete(s);
+        forward_case(s, 1);
+        backward_case(s, WANT_ALL);
+        pool_case(s, 2, 2, 1);
+    }
+    const shape sizes[] = {square(3, 1, 28, 6, 5, 1, 2), square(1, 3, 32, 6, 5, 1, 0), square(2, 8, 17, 2, 3, 1, 1),
+                           square(1, 1, 96, 4, 5, 1, 4), square(1, 0, 20, 4, 3, 1, 1)};
+    for (ptrdiff_t i = 0; i < LENGTH(sizes); i++) {
+        forward_case(sizes[i], i % 2);
+        backward_case(sizes[i], WANT_ALL);
+    }
+}
+
 static void pooled(void) {
     fs_conv_algorithm_set(FS_DIRECT);
     for (int i = 0; i < 60; i++) pool_case(small_shape(), 1 + check_below(3), 1 + check_below(3), i % 2);
@@ -297,6 +330,8 @@ const struct test FS(tests_conv)[] = {{"conv2d_forward", conv2d_forward},
                                       {"conv2d_backward", conv2d_backward},
                                       {"groups", groups},
                                       {"large", large},
+                                      {"few filters", few_filters},
+                                      {"infinite pixel", infinite_pixel},
                                       {"infinite filter", infinite_filter},
                                       {"pooled", pooled},
                                       {"relu backward", relu_backward},

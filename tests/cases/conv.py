@@ -42,6 +42,8 @@ CASES = [
     _conv("conv2d_filter_is_input", (2, 3, 4, 3), (5, 3, 4, 3)),
     _conv("conv2d_same", (1, 2, 4, 5), (3, 2, 2, 4), padding="same"),
     _conv("conv2d_unbatched", (2, 4, 4), (3, 2, 2, 2)),
+    _conv("conv2d_few_filters_one_channel", (2, 1, 6, 19), (6, 1, 3, 5), padding=2),
+    _conv("conv2d_few_filters_planes", (1, 3, 5, 35), (2, 3, 3, 2), dilation=(1, 2), stride=(2, 1)),
     # more of them
     _conv("conv2d_rows", (2, 8, 4, 5), (3, 8, 3, 2), (normal(64, 32, 13, 13), normal(64, 32, 3, 3), normal(64))),
     _conv("conv2d_rows_padded", (1, 7, 3, 3), (5, 7, 3, 3), padding=(1, 2)),
