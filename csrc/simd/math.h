@@ -25,7 +25,7 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 #define ROUND_MAGIC_INT 6755399441055744.0 /* 1.5 * 2^52: the sum's lowest bits are an integer */
 #define EXPM1_LOWEST (-38.0)
 #define TANH_HIGHEST 20.0
-#define ERFC_HIGHEST 28.0 /* beyond, erfc is 0; NORMAL_HIGHEST is the same for exp(-x^2/2) */
+#define ERFC_HIGHEST 28.0 /* beyond, erfc is 0; NORMAL_HIGHEST is the same for the normal distribution */
 #define NORMAL_HIGHEST 39.5
 #define HIGH_HALF 0xFFFFFFFFF8000000u /* the sign, the exponent and half of the mantissa */
 #define ONE_BITS 0x3FF0000000000000u
@@ -55,7 +55,6 @@ enum { MANTISSA_BITS = 23, EXPONENT_BIAS = 127 };
 #define TANH_NEAR ((REAL)0.625)
 #define LOG2_E ((REAL)1.44269504088896340736)
 #define SQRT_HALF ((REAL)0.70710678118654752440)
-#define INV_SQRT_2PI ((REAL)0.39894228040143267794)
 #define TWO_OVER_SQRT_PI ((REAL)1.12837916709551257390)
 #define ERFCX_K ((REAL)2)
 #define FS_DEGREE(c) ((int)(sizeof(c) / sizeof(*(c))) - 1)
@@ -247,14 +246,6 @@ FS_INLINE vec v_erf(vec x) {
     vec inner, outer;
     const vmask small = v_erf_parts(x, &inner, &outer);
     return v_select(small, inner, v_with_sign(v_sub(v_set1(1), outer), x));
-}
-
-/* The normal distribution: P(X < x) = erfc(-x / sqrt 2) / 2, and through the pointer its density. 6 ULP. */
-FS_INLINE vec v_normal_cdf(vec x, vec *density) {
-    const vec a = v_min(v_set1(NORMAL_HIGHEST), v_abs(x)), e = v_exp_square(a, (REAL)0.5);
-    const vec tail = v_mul(e, v_mul(v_set1((REAL)0.5), v_erfcx(v_mul(a, v_set1(SQRT_HALF)))));
-    *density = v_mul(e, v_set1(INV_SQRT_2PI));
-    return v_select(v_lt(x, v_zero()), tail, v_sub(v_set1(1), tail));
 }
 
 #endif

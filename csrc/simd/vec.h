@@ -19,6 +19,8 @@
  *   v_and_bits v_or_bits v_xor_bits        on the bit patterns
  *   v_add_int v_sub_int                    on the lanes as integers of the same width
  *   v_shl v_shr (x, constant)              shifts of the lanes as unsigned integers
+ *   v_lookup(table, x)                     lane x mod VL of the table for each lane of x, a whole number in its lowest bits.
+ *                                          Only where HAVE_LOOKUP is defined: VL = 2^HAVE_LOOKUP
  *   v_transpose(r[VL])                     the VL x VL square of VL registers, rows to columns
  *   v_set1_bits(u)                         a bit pattern in every lane
  */

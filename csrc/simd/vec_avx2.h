@@ -14,6 +14,7 @@ typedef __m256d vmask;
 #define TAIL(n) _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3))
 #else
 #define VL 8
+#define HAVE_LOOKUP 3
 typedef __m256 vec;
 typedef __m256 vmask;
 #define P(op) _mm256_##op##_ps
@@ -60,6 +61,10 @@ FS_INLINE vec v_add_int(vec a, vec b) { return FROM_INT(I(add)(TO_INT(a), TO_INT
 FS_INLINE vec v_sub_int(vec a, vec b) { return FROM_INT(I(sub)(TO_INT(a), TO_INT(b))); }
 #define v_shl(x, k) FROM_INT(I(slli)(TO_INT(x), (k)))
 #define v_shr(x, k) FROM_INT(I(srli)(TO_INT(x), (k)))
+
+#ifdef HAVE_LOOKUP
+FS_INLINE vec v_lookup(vec table, vec x) { return _mm256_permutevar8x32_ps(table, TO_INT(x)); }
+#endif
 
 /* r[i][j] -> r[j][i]: interleave pairs, then pairs of pairs, then exchange halves of the registers. */
 #ifdef FS_F64

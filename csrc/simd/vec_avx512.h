@@ -16,6 +16,7 @@ typedef __mmask8 vmask;
 #define TAIL(n) ((vmask)((1u << (n)) - 1u))
 #else
 #define VL 16
+#define HAVE_LOOKUP 4
 typedef __m512 vec;
 typedef __mmask16 vmask;
 #define P(op) _mm512_##op##_ps
@@ -69,6 +70,10 @@ FS_INLINE vec v_add_int(vec a, vec b) { return FROM_INT(I(add)(TO_INT(a), TO_INT
 FS_INLINE vec v_sub_int(vec a, vec b) { return FROM_INT(I(sub)(TO_INT(a), TO_INT(b))); }
 #define v_shl(x, k) FROM_INT(I(slli)(TO_INT(x), (k)))
 #define v_shr(x, k) FROM_INT(I(srli)(TO_INT(x), (k)))
+
+#ifdef HAVE_LOOKUP
+FS_INLINE vec v_lookup(vec table, vec x) { return _mm512_permutexvar_ps(TO_INT(x), table); }
+#endif
 
 /* r[i][j] -> r[j][i]: interleave pairs, then pairs of pairs, then exchange quarters of the registers. */
 #ifdef FS_F64

@@ -119,7 +119,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
     Notes
     -----
-    In the negative tail the result has all its digits: it comes from erfc, not from 1 + erf.
+    In the negative tail the result has all its digits: it comes from the tail of the distribution, not from 1 + erf.
 
     References
     ----------

@@ -134,6 +134,24 @@ static void transpose(void) {
     }
 }
 
+static void lookup(const REAL *x) {
+#ifdef HAVE_LOOKUP
+    const vec table = v_load(x);
+    EXPECT(VL == 1 << HAVE_LOOKUP);
+    for (fs_bits shift = 0; shift < VL; shift++) {
+        REAL at[VL], r[VL];
+        for (fs_bits i = 0; i < VL; i++) { /* only the lowest bits count */
+            const fs_bits index = (i * 5 + shift) | (i << 20) | (i << (sizeof(REAL) * 8 - 3));
+            memcpy(at + i, &index, sizeof index);
+        }
+        v_store(r, v_lookup(table, v_load(at)));
+        for (fs_bits i = 0; i < VL; i++) expect_bits("v_lookup", i, r[i], bits_of(x[(i * 5 + shift) % VL]));
+    }
+#else
+    (void)x;
+#endif
+}
+
 void FS_SIMD(test_vec)(void) {
     REAL x[VL], y[VL], z[VL];
     tails();
@@ -148,6 +166,7 @@ void FS_SIMD(test_vec)(void) {
         arithmetic(x, y, z);
         across(x);
         bits(x, y);
+        lookup(x);
         comparisons(x, y);
         for (int i = 0; i < VL; i++) {
             x[i] = special(round + i);
@@ -155,6 +174,7 @@ void FS_SIMD(test_vec)(void) {
         }
         comparisons(x, y);
         bits(x, y);
+        lookup(x);
         LANES(v_max(v_load(x), v_load(y)), x[i] > y[i] ? x[i] : y[i], 0);
         LANES(v_min(v_load(x), v_load(y)), x[i] < y[i] ? x[i] : y[i], 0);
     }

@@ -43,6 +43,11 @@ def _normal_density(x: Array) -> Array:
     return np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
+def _normal_moment(x: Array) -> Array:
+    """x times its density: 0 at the infinities."""
+    return np.where(np.isinf(x), 0, x * _normal_density(x))
+
+
 def _sigmoid(x: Array) -> Array:
     e = np.exp(-np.abs(x))
     return np.where(x < 0, e, 1) / (1 + e)
@@ -75,7 +80,7 @@ def _softplus_backward_bound(eps: float, dx: Array, dy: Array, x: Array, beta: f
 def _gelu_terms(x: Array, form: str) -> tuple[Array, Array]:
     """How much the exponent's argument, rounded, weighs; and the size of the two terms of the derivative."""
     if form == "none":
-        return x * x, _normal_cdf(x) + np.abs(x) * _normal_density(x)
+        return np.minimum(x * x, 2000), _normal_cdf(x) + np.abs(_normal_moment(x))
     if form == "tanh":
         z, slope = _tanh_argument(x), _GELU_SLOPE * (1 + 3 * 0.044715 * x * x)
         return 2 * np.abs(z), _sigmoid(z) * (1 + np.abs(x * slope))
@@ -272,7 +277,7 @@ def gelu_backward(dy: Array, x: Array, form: str) -> Array:
     """dy (P + x P')."""
     _known(form)
     if form == "none":
-        return dy * (_normal_cdf(x) + x * _normal_density(x))
+        return dy * (_normal_cdf(x) + _normal_moment(x))
     z = _tanh_argument(x) if form == "tanh" else 1.702 * x
     slope = _GELU_SLOPE * (1 + 3 * 0.044715 * x * x) if form == "tanh" else 1.702
     s = _sigmoid(z)
