@@ -94,7 +94,7 @@ int FS(winograd_convolve)(REAL *y, const REAL *x, const REAL *w, const REAL *bia
 /* The gradients in w and in b (db may be NULL), on all threads. */
 int FS(winograd_filter_gradient)(REAL *dw, REAL *db, const REAL *dy, const REAL *x, const struct fs_conv *s);
 
-/* What these are made of; but for winograd_finish it runs on the caller's thread alone. */
+/* What these are made of; but for winograd_filters and winograd_finish it runs on the caller's thread alone. */
 
 /* The filters w [k][c / groups][3][3] transformed, for winograd_images; fs_free them. With `turned`, s is the shape of the
  * convolution that makes dx out of dy (its c is the k of w), and w is as ever. NULL: no memory. */

@@ -11,7 +11,8 @@ enum {
     BLOCK = 1 << 16,         /* elements before the pool in a workspace, unless one image has more */
     MIN_CHUNK_WORK = 200000, /* multiplications worth a thread's while */
     BAND = 1 << 12,          /* elements in a band of rows */
-    TILES = 64,              /* tiles that Winograd works on at a time */
+    TILES = 64,              /* tiles that Winograd works on at a time, */
+    FEW_TILES = 14,          /* and so few that it shares out the filters instead */
     MAX_PARTIALS = 16,       /* partial sums of dw, */
     MAX_PARTIAL_SIZE = 1 << 18 /* elements of all of them together, unless that leaves fewer than 8 */
 };
@@ -123,11 +124,30 @@ static void forward_chunk(ptrdiff_t chunk, void *ctx) {
     fs_free(z);
 }
 
+/* So few tiles that threads had better share them: the whole convolution, and then the pool. */
+static int is_small(const shape *s) {
+    return FS(winograd_applies)(s) && s->n * ceil_div(s->out_h, 4) * ceil_div(s->out_w, 4) <= FEW_TILES;
+}
+
+static void forward_small(job *g) {
+    const shape *s = g->s;
+    g->images = s->n;
+    REAL *z = get_workspace(g, 0);
+    if (!z) return;
+    note(g, FS(conv2d_forward)(z, g->x, g->w, g->b, s, 0));
+    for (ptrdiff_t n = 0; n < s->n; n++) pool_rows(g, n, 0, s->out_h, z + n * output_size(s));
+    fs_free(z);
+}
+
 int FS(conv2d_pool_forward)(REAL *y, uint8_t *code, const REAL *x, const REAL *w, const REAL *b,
                             const struct fs_conv *s, ptrdiff_t window_h, ptrdiff_t window_w, int relu) {
     job g = {.y = y, .code = code, .x = x, .w = w, .b = b, .window_h = window_h, .window_w = window_w, .relu = relu};
     if (window_h * window_w > 255) return FS_EINVAL;
     plan(&g, s, FS(winograd_applies)(s));
+    if (is_small(s)) {
+        forward_small(&g);
+        return atomic_load(&g.status);
+    }
     note(&g, FS(pass_begin)(&g.pass, s, w, 0));
     if (atomic_load(&g.status) == FS_OK) fs_parallel_for(ceil_div(s->n, g.per_chunk), forward_chunk, &g);
     FS(pass_end)(&g.pass);

@@ -21,6 +21,8 @@ enum {
     MAX_ROW_STRIDE = 4096,
     MIN_PARALLEL = 400000,   /* multiplications worth waking a thread for ... */
     MIN_CHUNK_WORK = 100000, /* ... and worth fetching, once it is awake */
+    MIN_PARALLEL_ROW = 100000, /* the same for one row, where each multiplication takes a number from memory */
+    MIN_CHUNK_ROW = 50000,
     MAX_CHUNKS = 64,
     FEW_CHUNKS = 8 /* columns are cut no further where every piece packs the same rows of A anew */
 };
@@ -183,8 +185,8 @@ static void compute_row(ptrdiff_t chunk, void *ctx) {
 static int is_row(const product *g) { return g->m == 1 && (g->b_col == 1 || (g->b_row == 1 && g->a_col == 1)); }
 
 static void multiply_row(product *g) {
-    const ptrdiff_t most = g->n * g->k < MIN_PARALLEL ? 1 : g->n * g->k / MIN_CHUNK_WORK;
-    g->block_n = round_up(ceil_div(g->n, min(most, MAX_CHUNKS)), 128);
+    const ptrdiff_t most = g->n * g->k < MIN_PARALLEL_ROW ? 1 : g->n * g->k / MIN_CHUNK_ROW;
+    g->block_n = round_up(ceil_div(g->n, min(most, MAX_CHUNKS)), g->b_col == 1 ? 128 : 8);
     fs_parallel_for(ceil_div(g->n, g->block_n), compute_row, g);
 }
 

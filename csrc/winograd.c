@@ -28,7 +28,8 @@ enum {
     MAX_VL = 16,
     MIN_CHANNELS = 8, /* with fewer the transforms cost more than the products save, */
     MIN_SIZE = 3,     /* and so they do for outputs that fill less than half a tile */
-    BLOCK = 56,       /* tiles in a block */
+    BLOCK = 56,       /* tiles in a block, */
+    FEW_TILES = 14,   /* and so few that threads share the panels of filters instead, each of them transformed where it is used */
     SUM_BLOCK = 64,   /* and where they are what is summed over: each block reads and writes the sums once */
     MIN_CHUNKS = 8,
     CHANNELS = 32,    /* whose filters are transformed by one thread */
@@ -173,7 +174,7 @@ static REAL *new_filters(const shape *s) {
 
 REAL *FS(winograd_filters)(const REAL *w, const shape *s, int turned) {
     filter_job g = {s, new_filters(s), w, turned};
-    for (ptrdiff_t chunk = 0; chunk < filter_chunks(s) && g.to; chunk++) filter_chunk(chunk, &g);
+    if (g.to) fs_parallel_for(filter_chunks(s), filter_chunk, &g);
     return g.to;
 }
 
@@ -183,6 +184,8 @@ typedef struct {
     const REAL *x, *filters, *bias;
     REAL least; /* of y: 0 for ReLU */
     int scattered;
+    REAL *workspace;
+    filter_job filter; /* whose filters are still to be transformed, panel by panel */
     ptrdiff_t items, per_chunk;
     atomic_int status;
 } job;
@@ -214,15 +217,16 @@ static void transform_output(const job *g, ptrdiff_t p, const REAL *m, const str
     }
 }
 
-/* Tiles t0 .. t0 + count, at most BLOCK. */
-static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, REAL *v, REAL *m, REAL *spoiled) {
+/* Tiles t0 .. t0 + count, at most BLOCK, by panels p0 .. p1. */
+static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, ptrdiff_t p0, ptrdiff_t p1, REAL *v, REAL *m,
+                           REAL *spoiled) {
     const shape *s = g->s;
     const ptrdiff_t nr = panel_width(s), v_step = input_step(s, BLOCK), m_step = output_step(s, BLOCK);
     struct fs_tile from[BLOCK], to[BLOCK];
     (g->scattered ? source_tiles : input_tiles)(from, s, t0, count);
     (g->scattered ? target_tiles : output_tiles)(to, s, t0, count);
     transform_input(g, v, from, count);
-    for (ptrdiff_t p = 0; p < panels(s); p++) {
+    for (ptrdiff_t p = p0; p < p1; p++) {
         const REAL *filters = g->filters + p * PRODUCTS * filter_step(s);
         for (ptrdiff_t i = 0; i < PRODUCTS; i++) {
             multiply(m + i * m_step, nr, v + i * v_step + first_channel(s, p), channels(s), 1,
@@ -243,7 +247,9 @@ static int convolve_tiles(const job *g, ptrdiff_t t0, ptrdiff_t t1) {
     const ptrdiff_t v_size = PRODUCTS * input_step(g->s, BLOCK), m_size = PRODUCTS * output_step(g->s, BLOCK);
     REAL spoiled[MAX_VL] = {0}, *v = fs_alloc((size_t)(v_size + m_size) * sizeof(REAL));
     if (!v) return FS_ENOMEM;
-    for (ptrdiff_t t = t0; t < t1; t += BLOCK) convolve_block(g, t, min(BLOCK, t1 - t), v, v + v_size, spoiled);
+    for (ptrdiff_t t = t0; t < t1; t += BLOCK) {
+        convolve_block(g, t, min(BLOCK, t1 - t), 0, panels(g->s), v, v + v_size, spoiled);
+    }
     fs_free(v);
     return any_spoiled(spoiled) ? FS_EDOMAIN : FS_OK;
 }
@@ -293,16 +299,39 @@ static ptrdiff_t share(const shape *s, ptrdiff_t items, ptrdiff_t tiles) {
     return min(most, max(worth, ceil_div(items, chunks)));
 }
 
+/* Its own for each panel, so that no core writes what another one has in its cache. */
+static ptrdiff_t panel_workspace(const shape *s) {
+    return PRODUCTS * (input_step(s, BLOCK) + output_step(s, BLOCK));
+}
+
+/* All tiles by one panel of filters, which are transformed by the thread that uses them. */
+static void convolve_panel(ptrdiff_t p, void *ctx) {
+    job *g = ctx;
+    const ptrdiff_t first = p * panel_chunks(g->s);
+    for (ptrdiff_t chunk = first; chunk < first + panel_chunks(g->s); chunk++) filter_chunk(chunk, &g->filter);
+    REAL spoiled[MAX_VL] = {0}, *v = g->workspace + p * panel_workspace(g->s);
+    convolve_block(g, 0, g->items, p, p + 1, v, v + PRODUCTS * input_step(g->s, BLOCK), spoiled);
+    if (any_spoiled(spoiled)) note(&g->status, FS_EDOMAIN);
+}
+
 int FS(winograd_convolve)(REAL *y, const REAL *x, const REAL *w, const REAL *bias, int relu, int turned, const shape *s) {
-    filter_job f = {s, new_filters(s), w, turned};
+    const filter_job f = {s, new_filters(s), w, turned};
     if (!f.to) return FS_ENOMEM;
-    fs_parallel_for(filter_chunks(s), filter_chunk, &f);
     job g = start(y, x, f.to, bias, relu, s);
     const ptrdiff_t tiles = convolution_grid(s).count;
+    g.filter = f;
     g.items = g.scattered ? s->n : s->n * tiles;
-    g.per_chunk = share(s, g.items, g.scattered ? tiles : 1);
     atomic_init(&g.status, FS_OK);
-    fs_parallel_for(ceil_div(g.items, g.per_chunk), convolve_chunk, &g);
+    if (!g.scattered && g.items <= FEW_TILES) {
+        g.workspace = fs_alloc((size_t)(panels(s) * panel_workspace(s)) * sizeof(REAL));
+        if (!g.workspace) note(&g.status, FS_ENOMEM);
+        else fs_parallel_for(panels(s), convolve_panel, &g);
+        fs_free(g.workspace);
+    } else {
+        fs_parallel_for(filter_chunks(s), filter_chunk, &g.filter);
+        g.per_chunk = share(s, g.items, g.scattered ? tiles : 1);
+        fs_parallel_for(ceil_div(g.items, g.per_chunk), convolve_chunk, &g);
+    }
     fs_free(f.to);
     return atomic_load(&g.status);
 }

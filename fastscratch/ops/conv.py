@@ -1,5 +1,6 @@
 """Convolutions over one and two axes, with PyTorch's functional signatures."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ from ..tape import OUTPUT
 from ..tensor import Tensor, record
 from .operands import need_tensor
 from .pool import max_pool1d, max_pool2d
-from .windows import Array, Pair, as_images, by_shape, from_images, need_at_least, need_images, pair_of
+from .windows import Array, Pair, T, as_images, by_shape, from_images, need_at_least, need_images, pair_of
 
 __all__ = ["conv1d", "conv2d"]
 
 Shape = tuple[int, ...]
+Geometry = tuple[Pair, Pair, Pair, int]
 
 
 def conv2d(
@@ -178,15 +180,14 @@ def conv1d_relu_max_pool1d(
 
 
 def _operands(
-    input: Tensor, weight: Tensor, bias: Tensor | None, parameters: tuple[Any, Any, Any, int], dims: int
-) -> tuple[Tensor, Tensor, tuple[Pair, Pair, Pair, int], Pair]:
-    """Input and weight, checked, and the geometry."""
+    input: Tensor, weight: Tensor, bias: Tensor | None, plan: Callable[..., T], parameters: tuple[Any, ...], dims: int
+) -> tuple[Tensor, Tensor, T]:
+    """Input and weight, checked, and what the plan says of their shapes and the parameters."""
     x, w = need_images(input, dims, f"conv{dims}d"), need_tensor(weight, f"conv{dims}d")
     if w.dtype != x.dtype or (bias is not None and bias.dtype != x.dtype):
         others = f"weight {w.dtype}" + ("" if bias is None else f", bias {bias.dtype}")
         raise RuntimeError(f"conv{dims}d: all operands must have one dtype, got input {x.dtype}, {others}")
-    geometry, extra = _geometry(x.shape, w.shape, None if bias is None else bias.shape, *parameters, dims)
-    return x, w, geometry, extra
+    return x, w, plan(x.shape, w.shape, None if bias is None else bias.shape, *parameters, dims)
 
 
 def _convolution(
@@ -200,7 +201,8 @@ def _convolution(
     dims: int,
     relu: bool = False,
 ) -> Tensor:
-    x, w, geometry, extra = _operands(input, weight, bias, (stride, padding, dilation, groups), dims)
+    parameters = (stride, padding, dilation, groups)
+    x, w, (geometry, extra) = _operands(input, weight, bias, _geometry, parameters, dims)
     batched = x.ndim == dims + 2
     images = _with_room(as_images(x.array, dims, batched), extra)
     b = None if bias is None else bias.array
@@ -234,8 +236,7 @@ def _convolution_and_pool(
     relu: bool,
     dims: int,
 ) -> Tensor:
-    x, w, geometry, extra = _operands(input, weight, bias, parameters, dims)
-    window = _window(x.shape, w.shape, geometry, extra, *pool, dims)
+    x, w, (geometry, extra, window) = _operands(input, weight, bias, _geometry_and_window, (*parameters, *pool), dims)
     if window is None:
         y = _convolution(x, w, bias, *parameters, dims, relu)
         return (max_pool2d if dims == 2 else max_pool1d)(y, *pool)
@@ -263,6 +264,12 @@ def _shaped(gradients: Any, shape: Shape, dims: int, batched: bool) -> Any:
 
 
 @by_shape
+def _geometry_and_window(x: Shape, w: Shape, bias: Shape | None, *rest: Any) -> tuple[Geometry, Pair, Pair | None]:
+    """Both at once: rest are the parameters of the convolution and of the pool, and dims."""
+    geometry, extra = _geometry(x, w, bias, *rest[:4], rest[-1])
+    return geometry, extra, _window(x, w, geometry, extra, *rest[4:])
+
+
 def _window(
     x: Shape, w: Shape, geometry: Any, extra: Pair, kernel: Any, stride: Any, padding: Any, dims: int
 ) -> Pair | None:
@@ -282,7 +289,7 @@ def _window(
 @by_shape
 def _geometry(
     x: Shape, w: Shape, bias: Shape | None, stride: Any, padding: Any, dilation: Any, groups: int, dims: int
-) -> tuple[tuple[Pair, Pair, Pair, int], Pair]:
+) -> tuple[Geometry, Pair]:
     """Stride, padding and dilation as (h, w), groups; and what "same" adds at the end. Everything is checked here."""
     name = f"conv{dims}d"
     step, spread = pair_of(stride, dims, "stride", name), pair_of(dilation, dims, "dilation", name)

@@ -41,9 +41,12 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
 def _in_shape(x: Tensor, wanted: tuple[int, ...]) -> Tensor:
     array = x.array
     try:
-        y = (backend.ordered_copy(array) if _rows_of_images(array, wanted) else array).reshape(wanted)
+        copied = _rows_of_images(array, wanted)
+        y = (backend.ordered_copy(array) if copied else array).reshape(wanted)
     except ValueError:
         raise RuntimeError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}") from None
+    if copied:
+        return record(y, (x,), _reshape_gradient, array.shape)
     if y.base is array or array.flags.c_contiguous or np.may_share_memory(array, y):
         return record_view(y, x, _reshape_gradient, array.shape)
     return record(y, (x,), _reshape_gradient, array.shape)
@@ -58,7 +61,7 @@ def _rows_of_images(x: Any, wanted: Any) -> bool:
         and x.strides[1] == x.itemsize
         and x.shape[1] > 1
         and wanted[0] == len(x)
-        and x[0, 0].size > 1
+        and math.prod(x.shape[2:]) > 1
     )
 
 
