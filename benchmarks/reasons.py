@@ -22,7 +22,7 @@ REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reas
     (r"predict, CNN, batch 64$", "Near the target, and it varies from run to run."),
     (
         r"predict, CNN, batch 1$",
-        "One image gives too few tiles to share among threads, and the calls in Python weigh on it; not fully profiled.",
+        "For one image the filters are transformed anew, and the calls in Python weigh on it; not fully profiled.",
     ),
     (r"depthwise", "Chains of dependent multiplications at the two edge pixels of each row."),
     (r"conv2d 3x3 32->64 14x14", "Winograd's transforms are bound by the second-level cache at this size."),
