@@ -24,7 +24,6 @@ REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reas
         r"predict, CNN, batch 1$",
         "For one image the filters are transformed anew, and the calls in Python weigh on it; not fully profiled.",
     ),
-    (r"depthwise", "Chains of dependent multiplications at the two edge pixels of each row."),
     (r"conv2d 3x3 32->64 14x14", "Winograd's transforms are bound by the second-level cache at this size."),
     (r"conv2d", "Within a few percent of oneDNN: both are near the machine's peak."),
     (r"max_pool2d", "A few microseconds of Python weigh on small images."),

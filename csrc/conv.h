@@ -4,6 +4,7 @@
 
 #include "fastscratch.h"
 #include "real.h"
+#include "simd/segments.h"
 
 /* ---- conv.c ---- */
 
@@ -36,6 +37,7 @@ struct FS(direct) { /* one sweep, prepared: read by all threads */
     ptrdiff_t step_h, step_w, jump_h, jump_w; /* from a pixel of a phase to the next: in the source, and in the output */
     int kind, backward, joined, copied; /* joined: taps of a row are one segment */
     int skips, edges;                   /* taps outside may be left out: whole rows of them, or all */
+    ptrdiff_t taps_beside;              /* depthwise: the length of rows of taps that lie side by side, if there is a kernel */
     ptrdiff_t top, left, bottom, right, line, corner; /* the part of the padded source that is read */
     ptrdiff_t window, used, phases, panels, parts; /* parts: a panel, a group or all of the channels, in a turn */
     ptrdiff_t rows, unit_rows, blocks, unit_work; /* of a phase; in a unit; units in an image; multiplications in one */
@@ -64,6 +66,19 @@ void FS(direct_sums)(const struct FS(direct) *d, REAL *dw, REAL *db, const REAL 
 void FS(direct_unit_sums)(const struct FS(direct) *d, REAL *dw, REAL *db, const REAL *dy, const REAL *x, ptrdiff_t unit,
                           int accumulate, REAL *workspace);
 ptrdiff_t FS(direct_sums_workspace)(const struct FS(direct) *d);
+
+/* ---- conv_depthwise.c: its rows, where each channel sees only itself ---- */
+
+/* 3 or 5, for filters of rows that long, side by side in the source; else 0. */
+ptrdiff_t FS(depthwise_beside)(const struct FS(direct) * d);
+/* A row of pixels of a phase; the taps in `all` meet the rows of the image, `skipped` before them do not. y and a are where the
+ * row begins; list has room for two numbers for each tap. */
+void FS(depthwise_row)(const struct FS(direct) * d, const struct fs_phase *p, const struct fs_segments *all,
+                       ptrdiff_t skipped, REAL *y, const REAL *a, ptrdiff_t base, const REAL *bias, int relu,
+                       ptrdiff_t *list);
+/* What rows i0 .. i0 + rows give to dw [tap][k]; for 3 x 3 taps side by side. */
+void FS(depthwise_sums)(const struct FS(direct) * d, REAL *dw, const REAL *dy, const REAL *image, ptrdiff_t i0,
+                        ptrdiff_t rows, int accumulate);
 
 /* ---- conv_pass.c: whole images, some at a time; by one thread ---- */
 

@@ -123,6 +123,18 @@ static void pack_panel(const sweep *d, const REAL *w, ptrdiff_t group, ptrdiff_t
     }
 }
 
+/* [phase][tap][k]. */
+static void pack_depthwise(const sweep *d, const REAL *w) {
+    for (ptrdiff_t f = 0; f < d->phases; f++) {
+        const phase *p = d->phase + f;
+        REAL *to = d->w + p->weights;
+        for (ptrdiff_t t = 0; t < p->count; t++, to += d->k) {
+            const REAL *from = w + d->taps[p->first + t].element;
+            for (ptrdiff_t k = 0; k < d->k; k++) to[k] = from[k * d->window];
+        }
+    }
+}
+
 /* [phase][k][segment][c of its taps], each segment filled up with zeros; or [phase][tap][c][k]. */
 static void pack_lines(const sweep *d, const REAL *w) {
     for (ptrdiff_t f = 0; f < d->phases; f++) {
@@ -156,7 +168,7 @@ static int pack(sweep *d, const REAL *w) {
     d->w = fs_alloc((size_t)(size + depth * nr) * sizeof(REAL));
     if (!d->w) return FS_ENOMEM;
     if (d->kind != FS_TILE) {
-        pack_lines(d, w);
+        (d->kind == FS_DEPTHWISE ? pack_depthwise : pack_lines)(d, w);
         return FS_OK;
     }
     for (ptrdiff_t part = 0; part < d->parts; part++) pack_panel(d, w, part / d->panels, part % d->panels, d->w + size);
@@ -223,7 +235,8 @@ static int end_preparing(sweep *d, const struct fs_conv *s, const REAL *w) {
     const ptrdiff_t unpadded = d->copied ? 0 : d->top * d->w_in + d->left;
     d->corner = unpadded * d->c;
     d->skips = w && d->copied && FS(filters_finite)(w, s); /* zeros around the image times infinity are not 0 */
-    d->edges = d->skips && d->kind == FS_DEPTHWISE;
+    d->taps_beside = d->kind == FS_DEPTHWISE ? FS(depthwise_beside)(d) : 0;
+    d->edges = d->kind == FS_DEPTHWISE && d->copied && (w ? d->skips : d->taps_beside == 3 && s->r == 3);
     if (d->edges) { /* a copy would cost more than the products */
         d->copied = d->top = d->left = 0;
         d->line = d->w_in;
@@ -353,48 +366,16 @@ static void tile_row(const sweep *d, REAL *y, const REAL *a, const REAL *b, cons
     }
 }
 
-/* Which taps of a row, lo .. hi, meet the image at pixel j. */
-static void meeting_columns(ptrdiff_t *lo, ptrdiff_t *hi, const sweep *d, const phase *p, ptrdiff_t j) {
-    const tap *t = d->taps + p->first;
-    const ptrdiff_t at = j * d->step_w;
-    *lo = 0, *hi = p->per_row;
-    while (d->edges && *lo < *hi && at + t[*lo].col < 0) ++*lo;
-    while (d->edges && *hi > *lo && at + t[*hi - 1].col >= d->w_in) --*hi;
-}
-
-/* A row of pixels in runs that see the same taps; list has room for two numbers for each tap. */
-static void depthwise_row(const sweep *d, const phase *p, REAL *y, const REAL *a, ptrdiff_t base, const REAL *bias,
-                          int relu, ptrdiff_t *list) {
-    struct fs_segments all;
-    const ptrdiff_t skipped = meeting(&all, d, p, base), x_step = d->step_w * d->c, y_step = d->jump_w * d->k;
-    for (ptrdiff_t j = 0, end; j < p->cols; j = end) {
-        ptrdiff_t lo, hi, next_lo, next_hi, used = 0, *weights = list + d->used;
-        meeting_columns(&lo, &hi, d, p, j);
-        for (end = j + 1; end < p->cols; end++) {
-            meeting_columns(&next_lo, &next_hi, d, p, end);
-            if (next_lo != lo || next_hi != hi) break;
-        }
-        for (ptrdiff_t t = 0; t < all.count; t++) {
-            if (t % p->per_row < lo || t % p->per_row >= hi) continue;
-            list[used] = all.at[t] + (d->edges ? base * d->w_in * d->c : 0) + j * x_step;
-            weights[used++] = (skipped + t) * d->k;
-        }
-        const struct fs_segments taps = {used, 1, list};
-        FS(simd)->conv_depthwise(y + j * y_step, y_step, &taps, a, x_step, d->w + p->weights, weights, bias, relu, d->k,
-                                 end - j);
-    }
-}
-
 /* A row of pixels of a phase, and one part of the channels. y, a and bias are where channel 0 is. */
 static void sweep_row(const sweep *d, const phase *p, ptrdiff_t part, REAL *y, const REAL *a, ptrdiff_t base,
                       const REAL *bias, int relu, REAL *workspace) {
     const ptrdiff_t a_row = d->step_w * d->c, y_row = d->jump_w * d->k, nr = FS(simd)->gemm_nr;
-    if (d->kind == FS_DEPTHWISE) {
-        depthwise_row(d, p, y, a, base, bias, relu, (ptrdiff_t *)(workspace + d->copy));
-        return;
-    }
     struct fs_segments segments;
     const ptrdiff_t skipped = meeting(&segments, d, p, base);
+    if (d->kind == FS_DEPTHWISE) {
+        FS(depthwise_row)(d, p, &segments, skipped, y, a, base, bias, relu, (ptrdiff_t *)(workspace + d->copy));
+        return;
+    }
     const REAL *w = d->w + p->weights;
     if (d->kind == FS_ROWS) {
         FS(simd)->conv_rows(y, p->cols, d->k, a, &segments, w + skipped * d->k, bias, relu);
@@ -474,6 +455,10 @@ void FS(direct_sums)(const sweep *d, REAL *dw, REAL *db, const REAL *dy, const R
         FS(simd)->conv_sums(db, dy, d->k, d->k, pixels);
     }
     if (!dw) return;
+    if (d->taps_beside == 3 && d->window == 9) {
+        FS(depthwise_sums)(d, dw, dy, image, i0, rows, accumulate);
+        return;
+    }
     if (d->copied) {
         copy_rows(workspace, image, d, i0, i0 + rows);
         origin = workspace;

@@ -189,6 +189,53 @@ static void groups(void) {
     }
 }
 
+/* Filters of every width, whose rows lie side by side or not, on images narrower and wider than a block of pixels; channels
+ * around the width of a register. */
+static shape depthwise_shape(void) {
+    for (;;) {
+        const ptrdiff_t c = 2 + check_below(40);
+        shape s = {.n = 1 + check_below(2), .c = c, .h = 1 + check_below(6), .w = 1 + check_below(20), .k = c,
+                   .r = 1 + check_below(5), .s = 1 + check_below(5), .stride_h = 1 + check_below(3) / 2,
+                   .stride_w = 1 + check_below(5) / 4, .pad_h = check_below(4), .pad_w = check_below(5),
+                   .dilation_h = 1 + check_below(3) / 2, .dilation_w = 1 + check_below(5) / 4, .groups = c};
+        if (check_below(2)) s.s = 3 + check_below(2) * 2;
+        if (check_below(2)) s.r = s.s = 3;
+        if (s.dilation_h * (s.r - 1) < s.h + 2 * s.pad_h && s.dilation_w * (s.s - 1) < s.w + 2 * s.pad_w) return complete(s);
+    }
+}
+
+static void depthwise(void) {
+    for (int i = 0; i < 60; i++) {
+        forward_case(depthwise_shape(), i % 2);
+        backward_case(depthwise_shape(), i % 5 ? WANT_ALL : 1 + i / 5 % 6);
+    }
+    shape s = grouped(18, 1, 1, 1, 2);
+    s.h = s.w = 0; /* nothing but padding */
+    backward_case(complete(s), WANT_ALL);
+    forward_case(complete(s), 1);
+}
+
+/* Padding counts as zeros: what is not finite above it spoils the sums that see it. */
+static void infinite_depthwise(void) {
+    shape s = grouped(2, 1, 1, 1, 1);
+    CASE("depthwise, not finite");
+    const ptrdiff_t size = s.n * s.h * s.w * s.c;
+    REAL *x = input("x", size), *w = input("w", 18), *dy = input("dy", size);
+    REAL *y = output("y", size), *dw = output("dw", 18);
+    dy[0] = (REAL)INFINITY; /* the corner of channel 0 */
+    w[0] = (REAL)INFINITY;  /* the first row and column of channel 0 meet padding with it */
+    RUN(FS(conv2d_backward)(NULL, dw, NULL, dy, x, w, &s));
+    for (ptrdiff_t i = 0; i < 18; i++) {
+        const int padding = i < 9 && (i / 3 == 0 || i % 3 == 0);
+        EXPECT(i >= 9 ? isfinite(dw[i]) : padding ? isnan(dw[i]) : isinf(dw[i]));
+    }
+    RUN(FS(conv2d_forward)(y, x, w, NULL, &s, 0));
+    for (ptrdiff_t i = 0; i < size; i++) {
+        const ptrdiff_t pixel = i / s.c % (s.h * s.w);
+        EXPECT(i % 2 ? isfinite(y[i]) : pixel / s.w == 0 || pixel % s.w == 0 ? isnan(y[i]) : isinf(y[i]));
+    }
+}
+
 /* Enough for threads, and for partial sums of the filters' gradient. */
 static void large(void) {
     forward_case(square(5, 8, 14, 17, 3, 1, 1), 1);
@@ -329,6 +376,8 @@ static void relu_backward(void) {
 const struct test FS(tests_conv)[] = {{"conv2d_forward", conv2d_forward},
                                       {"conv2d_backward", conv2d_backward},
                                       {"groups", groups},
+                                      {"depthwise", depthwise},
+                                      {"depthwise, not finite", infinite_depthwise},
                                       {"large", large},
                                       {"few filters", few_filters},
                                       {"infinite pixel", infinite_pixel},
