@@ -36,8 +36,8 @@ REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reas
     (r"gelu", "Near the target: an exponential and a ratio of polynomials, accurate in the negative tail too."),
     (
         r"(tanh|sigmoid|exp|log) 1 M, backward",
-        "Bound by memory: 12.6 MB in three streams, which take 126 to 148 µs at the 100 to 85 GB/s that fs.profiler.limits()"
-        " prints for 6 and 25 MB on one core, 65 µs at its 195 GB/s on two; PyTorch moves as much.",
+        "Bound by memory: 12.6 MB in three streams, which take 126 to 148 µs at the 100 to 85 GB/s that"
+        " fs.profiler.limits() prints for 6 and 25 MB on one core, 65 µs at its 195 GB/s on two; PyTorch moves as much.",
     ),
     (r"(tanh|sigmoid|exp|log|relu) 1 M, ", "Bound by memory: the traffic is the same as PyTorch's."),
     (
