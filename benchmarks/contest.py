@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
+import fastscratch as fs
+
 from .works import GROUPS, Work
 
 # Fresh memory costs a page fault for every 4 KB; glibc gives large blocks back to the system unless told to keep them.
@@ -118,13 +120,14 @@ def contest(
 ) -> list[dict[str, Any]]:
     """One row for each work of the group whose name holds `match`."""
     team = [Contestant(name, threads) for name in contestants(against)]
+    peak = _peak(threads) if any(work.flops and match in work.name for work in GROUPS[group]) else None
     rows = []
     try:
         for work in GROUPS[group]:
             if match not in work.name:
                 continue
             figures = {name: _figures(v) for name, v in _samples(team, group, work, rounds).items()}
-            rows.append(_row(work, threads, figures))
+            rows.append(_row(work, threads, figures, peak))
             print(f"{work.name}, {threads} threads: {_brief(rows[-1])}", file=sys.stderr, flush=True)
     finally:
         for one in team:
@@ -132,7 +135,12 @@ def contest(
     return rows
 
 
-def _row(work: Work, threads: int, figures: dict[str, Any]) -> dict[str, Any]:
+def _peak(threads: int) -> float:
+    """Multiply-adds in registers, in FLOP/s of float32, as they are measured here and now."""
+    return fs.profiler.limits(fs.backend.get_isa() or "numpy", threads).peak["float32"]
+
+
+def _row(work: Work, threads: int, figures: dict[str, Any], peak: float | None = None) -> dict[str, Any]:
     ours = figures["fastscratch"]
     row: dict[str, Any] = {"work": work.name, "threads": threads, "target": work.target, "figures": figures}
     row["ratios"] = {name: f["median"] / ours["median"] for name, f in figures.items() if name != "fastscratch"}
@@ -141,6 +149,8 @@ def _row(work: Work, threads: int, figures: dict[str, Any]) -> dict[str, Any]:
         row["target_installed"] = work.target_installed
     if work.flops:
         row["gflops"] = work.flops / ours["median"] / 1e9
+        if peak and not work.images:  # Winograd's algorithm computes images with fewer operations than the formula has
+            row["peak_gflops"], row["limit"] = peak / 1e9, work.flops / peak
     best = [ratio for name, ratio in row["ratios"].items() if name in JUDGES]
     if best and work.target:
         row["reached"] = min(best) >= work.target

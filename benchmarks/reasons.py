@@ -1,16 +1,13 @@
 """Why a target was missed, for the tables that show it: our reading, profiled only where it gives a figure.
 
-The peak is the one that fs.profiler.limits() measured on the machine of the results.
+Where a work is bound by products, the report adds what they take at the peak that fs.profiler.limits() measured in the run.
 """
 
 import re
 
-_PEAK = "At the peak of one core (118 GFLOP/s) the products alone take {}"
 REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reason
-    (r"step, MLP 784-128-10 .* batch 32$", _PEAK.format("110 µs.")),
-    (r"step, MLP 784-128-10 .* batch 64$", _PEAK.format("222 µs.")),
-    (r"step, MLP 784-128-10 .* batch 256$", _PEAK.format("890 µs; PyTorch's run near it too.")),
-    (r"step, MLP 784-256", _PEAK.format("550 µs; Adam is bound by memory.")),
+    (r"step, MLP 784-128-10", "Bound by its matrix products, and PyTorch's run near the peak as well."),
+    (r"step, MLP 784-256", "Bound by its matrix products; Adam, by the memory's bandwidth."),
     (
         r"step, CNN with batch norm",
         "Near the target, and it varies from run to run: presumably with what the memory is left to do.",

@@ -58,6 +58,8 @@ def _contest_table(rows: list[dict[str, Any]]) -> str:
             known = peer in row["ratios"]
             line[f"{peer} / ours"] = f"{row['ratios'][peer]:.2f} ({row['ratios_of_minima'][peer]:.2f})" if known else ""
         line["GFLOP/s"] = f"{row['gflops']:.0f}" if "gflops" in row else ""
+        if any("limit" in other for other in rows):
+            line["products at the peak"] = _time(row["limit"]) if "limit" in row else ""
         line["target"] = f"{row['target']:g}" if "reached" in row else ""
         line["reached"] = {True: "yes", False: "**no**", None: ""}[row.get("reached")]
         lines.append(line)
@@ -72,10 +74,20 @@ def missed(rows: list[dict[str, Any]]) -> str:
     lines = ["", "Missed, and why:", ""]
     for row in found:
         best = min(ratio for name, ratio in row["ratios"].items() if name in JUDGES)
-        lines.append(
-            f"- {row['work']}, {threads(row['threads'])}: {best:.2f} of {row['target']:g}. {reason(row['work'])}"
-        )
+        why = reason(row["work"]) + _at_best(row)
+        lines.append(f"- {row['work']}, {threads(row['threads'])}: {best:.2f} of {row['target']:g}. {why}")
     return "\n".join(lines)
+
+
+def _at_best(row: dict[str, Any]) -> str:
+    """What the ratio would be if the products ran at the machine's peak and nothing else took any time."""
+    if "limit" not in row:
+        return ""
+    ratio = min(f["median"] for name, f in row["figures"].items() if name in JUDGES) / row["limit"]
+    return (
+        f" At the peak measured in the same run, {row['peak_gflops']:.0f} GFLOP/s, the products alone take "
+        f"{_time(row['limit'])}: a ratio of {ratio:.2f} if nothing else took any time."
+    )
 
 
 def _scaling_table(rows: list[dict[str, Any]]) -> str:

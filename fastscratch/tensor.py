@@ -6,6 +6,7 @@ methods (see :func:`method`), so that imports run downwards only.
 
 import functools
 import heapq
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -443,6 +444,35 @@ def record_view(array: Array, base: Tensor, gradient: Gradient, *saved: Any) -> 
     return out
 
 
+def unary(
+    x: Any, gradient: Gradient, saved: tuple[Any, ...], kernel: Callable[..., Any], *before: Any
+) -> Tensor | None:
+    """An operation of one tensor: kernel(*before, its array), and what record() takes. None unless x is a tensor of float32
+    or float64: then the operation says itself what it does, or what is wrong.
+    """
+    if not isinstance(x, Tensor) or x.array.dtype.char not in "fd":
+        return None
+    return record(kernel(*before, x.array), (x,), gradient, *saved)
+
+
+def in_shape(x: Any, sizes: tuple[Any, ...], gradient: Gradient) -> Tensor | None:
+    """A view of a tensor in another shape, saving its own; None unless x lies in the logical order and the sizes, all of
+    them ints and none negative, multiply up to its number of elements.
+    """
+    if not isinstance(x, Tensor) or not x.array.flags.carray or not sizes:
+        return None
+    if any(type(size) is not int or size < 0 for size in sizes) or math.prod(sizes) != x.array.size:
+        return None
+    return record_view(x.array.reshape(sizes), x, gradient, x.array.shape)
+
+
+def compared(ufunc: Any, a: Any, b: Any) -> Tensor | None:
+    """A comparison by NumPy, which warns of nothing there; None unless both are tensors of one shape and floating dtype."""
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor) or match(a, b) != 1:
+        return None
+    return wrap(ufunc(a.array, b.array))
+
+
 def match(a: Any, b: Any) -> int:
     """How a kernel of two operands may take these as they are: 1 as tensors of one shape and dtype, 2 as a tensor and a
     Python number, 3 as a number and a tensor; the tensors float32 or float64. 0: not at all.
@@ -596,10 +626,13 @@ def _move_retained(x: Tensor, node: Node | None) -> None:
         node.retained, x._node.retained = x._node.retained, None
 
 
-wrap, record, record_view, match, factors, overwrite, tape.walk = _compiled() or (
+wrap, record, record_view, unary, in_shape, compared, match, factors, overwrite, tape.walk = _compiled() or (
     wrap,
     record,
     record_view,
+    unary,
+    in_shape,
+    compared,
     match,
     factors,
     overwrite,

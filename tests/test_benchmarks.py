@@ -77,6 +77,22 @@ def test_contestants_that_disagree_are_not_compared():
         _agree(work, {"fastscratch": 1.0, "torch": float("nan")})
 
 
+def test_the_products_at_the_peak_stand_beside_what_was_missed() -> None:
+    from benchmarks.contest import _row as row
+    from benchmarks.report import text
+    from benchmarks.works import GROUPS
+
+    work = next(w for w in GROUPS["steps"] if "MLP 784-128" in w.name)
+    figures = {name: {"median": t, "min": t, "spread": 0.0} for name, t in (("fastscratch", 2e-4), ("torch", 3e-4))}
+    made = row(work, 1, figures, 1e11)
+    assert made["limit"] == work.flops / 1e11
+    shown = text({"benchmark": "steps", "rows": [made]})
+    assert "100 GFLOP/s, the products alone take" in shown
+    assert f"a ratio of {3e-4 / made['limit']:.2f} if nothing else took any time" in shown
+    images = next(w for w in GROUPS["steps"] if w.images)
+    assert "limit" not in row(images, 1, figures, 1e11)
+
+
 def _row(ours, torch, target):
     from benchmarks.contest import _row as row
     from benchmarks.works.work import Work

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -300,3 +301,43 @@ def test_numbers_given_twice_or_not_at_all() -> None:
         fs.arange()
     with pytest.raises(TypeError, match=r"randint: expected \(high, size\) or \(low, high, size\)"):
         fs.randint(3)
+
+
+# ---- what the compiled tape does in one call ----
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_short_cuts_of_the_tape_agree_with_numpy(dtype: Any) -> None:
+    """NaN, infinities, no elements, no axes and strides: through the short cut, or past it."""
+    values = np.array([[np.nan, -np.inf, 0.0], [-0.0, 1.5, np.inf]], dtype)
+    for array in (values, values.T, values[::-1, ::2], values[:, :0], np.array(2.0, dtype)):
+        x = fs.from_numpy(array)
+        x.requires_grad = True
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal((-x).detach().numpy(), -array)
+            np.testing.assert_array_equal(x.sqrt().detach().numpy(), np.sqrt(array))
+            np.testing.assert_array_equal(
+                x.relu().detach().numpy(), np.where(np.isnan(array), array, np.maximum(array, 0))
+            )
+        with np.errstate(all="raise"):
+            np.testing.assert_array_equal((x > x.detach().clone()).numpy(), np.greater(array, array))
+            np.testing.assert_array_equal((x <= x.detach().clone()).numpy(), np.less_equal(array, array))
+        flat = x.reshape(array.size)
+        np.testing.assert_array_equal(flat.detach().numpy(), array.reshape(-1))
+        assert (flat._base is x) == (array.flags.c_contiguous or array.ndim == 0 or array.size == 0)
+
+
+def test_a_view_made_in_one_call_is_on_the_tape() -> None:
+    x = fs.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    y = x.view(4)
+    (y * fs.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
+    assert x.grad.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    z = fs.zeros(2, 2)
+    z.view(4).add_(1.0)
+    assert z.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    for sizes in ((3,), (-2, 2), (5, 0), (2**62, 2**62)):
+        with pytest.raises(RuntimeError, match="reshape: shape"):
+            x.view(*sizes)
+    assert x.view(-1).shape == (4,)
+    with pytest.raises(TypeError, match="reshape: expected a Tensor, got list"):
+        fs.reshape([1.0], 1)

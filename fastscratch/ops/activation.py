@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import backend
 from ..backend.broadcast import sum_to
-from ..tape import OUTPUT
-from ..tensor import Tensor, history, method, record, replace, wrap
+from ..tape import OUTPUT, Gradient
+from ..tensor import Tensor, history, method, record, replace, unary, wrap
 from .operands import floating, need_tensor
 
 __all__ = [
@@ -38,6 +38,15 @@ def _finish(x: Tensor, y: Tensor, inplace: bool) -> Tensor:
     return replace(x, y) if inplace else y
 
 
+def _of_output(input: Any, operation: str, kernel: Any, gradient: Gradient) -> Tensor:
+    """An operation whose value tells its derivative."""
+    y = unary(input, gradient, (OUTPUT,), kernel)
+    if y is not None:
+        return y
+    x = _argument(input, operation)
+    return record(kernel(x.array), (x,), gradient, OUTPUT)
+
+
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0); the gradient at 0 is 0.
 
@@ -47,6 +56,9 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> fs.relu(fs.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
+    y = None if inplace else unary(input, _relu_gradient, (OUTPUT,), backend.relu_forward)
+    if y is not None:
+        return y
     x = need_tensor(input, "relu")
     if x.dtype.kind != "f":
         return _finish(x, Tensor(np.maximum(x.array, x.dtype.type(0))), inplace)
@@ -158,8 +170,7 @@ def _softplus_gradient(dy, needs, x, beta, threshold):
 
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent."""
-    x = _argument(input, "tanh")
-    return record(backend.tanh_forward(x.array), (x,), _tanh_gradient, OUTPUT)
+    return _of_output(input, "tanh", backend.tanh_forward, _tanh_gradient)
 
 
 def _tanh_gradient(dy, needs, y):
@@ -168,8 +179,7 @@ def _tanh_gradient(dy, needs, y):
 
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input))."""
-    x = _argument(input, "sigmoid")
-    return record(backend.sigmoid_forward(x.array), (x,), _sigmoid_gradient, OUTPUT)
+    return _of_output(input, "sigmoid", backend.sigmoid_forward, _sigmoid_gradient)
 
 
 def _sigmoid_gradient(dy, needs, y):
@@ -178,8 +188,7 @@ def _sigmoid_gradient(dy, needs, y):
 
 def exp(input: Tensor) -> Tensor:
     """The exponential."""
-    x = _argument(input, "exp")
-    return record(backend.exp_forward(x.array), (x,), _exp_gradient, OUTPUT)
+    return _of_output(input, "exp", backend.exp_forward, _exp_gradient)
 
 
 def _exp_gradient(dy, needs, y):
@@ -188,8 +197,7 @@ def _exp_gradient(dy, needs, y):
 
 def expm1(input: Tensor) -> Tensor:
     """exp(input) - 1, without the loss of digits near 0."""
-    x = _argument(input, "expm1")
-    return record(backend.expm1_forward(x.array), (x,), _expm1_gradient, OUTPUT)
+    return _of_output(input, "expm1", backend.expm1_forward, _expm1_gradient)
 
 
 def _expm1_gradient(dy, needs, y):

@@ -8,7 +8,7 @@ import numpy as np
 from .. import backend
 from ..backend.broadcast import sum_to
 from ..tape import OUTPUT
-from ..tensor import Tensor, in_place, match, method, record
+from ..tensor import Tensor, in_place, match, method, record, unary
 from .operands import alike, elementwise, floating, is_number, need_broadcast, need_tensor, pair, quiet
 
 __all__ = [
@@ -192,6 +192,9 @@ def _fmod_gradient(dy, needs, a, b):
 
 def neg(input: Tensor) -> Tensor:
     """-input."""
+    y = unary(input, _neg_gradient, (), backend.mul, -1.0)
+    if y is not None:
+        return y
     x = need_tensor(input, "neg")
     if x.dtype.kind == "b":
         raise RuntimeError("neg: a boolean has no negative; use ~ or logical_not")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, in_place, match, method, wrap
+from ..tensor import Tensor, compared, in_place, match, method, wrap
 from .operands import elementwise, is_number, need_kind, need_tensor, pair, quiet
 
 __all__ = [
@@ -46,9 +46,11 @@ def ge(input: Tensor, other: Any) -> Tensor:
 
 
 def _compare(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
-    matched = match(input, other)
-    if matched in (1, 2):  # NumPy rounds a number to the array's type
-        return wrap(quiet.call(ufunc, input.array, other.array if matched == 1 else other))
+    y = compared(ufunc, input, other)
+    if y is not None:
+        return y
+    if match(input, other) == 2:  # NumPy rounds a number to the array's type
+        return wrap(quiet.call(ufunc, input.array, other))
     if type(other) is int and isinstance(input, Tensor) and input.array.dtype.kind in "iu":
         return wrap(quiet.call(ufunc, input.array, other))  # NumPy compares with integers of any size
     a, b = pair(input, other, operation)
@@ -166,19 +168,23 @@ def _bitwise(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
     return wrap(elementwise(ufunc, need_kind(a, "biu", operation), need_kind(b, "biu", operation), operation))
 
 
-def _operator(compare: Any) -> Any:
+def _operator(compare: Any, ufunc: Any) -> Any:
     """The operator leaves what is neither tensor, array nor number to Python: x == None is False."""
 
     def operator(self: Tensor, other: Any) -> Any:
+        y = compared(ufunc, self, other)
+        if y is not None:
+            return y
         known = isinstance(other, Tensor) or is_number(other) or isinstance(other, np.ndarray)
         return compare(self, other) if known else NotImplemented
 
     return operator
 
 
-for _name, _compared in {"eq": eq, "ne": ne, "lt": lt, "le": le, "gt": gt, "ge": ge}.items():
-    method(_compared)
-    method(_operator(_compared), f"__{_name}__")
+_UFUNCS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+for _compares, _ufunc in zip((eq, ne, lt, le, gt, ge), _UFUNCS, strict=True):
+    method(_compares)
+    method(_operator(_compares, _ufunc), f"__{_compares.__name__}__")
 _function: Any
 for _function in (
     allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, equal, is_nonzero,

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import dtypes
 from ..tape import OUTPUT
-from ..tensor import Tensor, cast, in_place, method, record
+from ..tensor import Tensor, cast, in_place, method, record, unary
 from .operands import floating, need_kind, need_tensor, quiet
 
 __all__ = [
@@ -64,6 +64,9 @@ def _smooth(name: str, function: Any, derivative: Any, doc: str, *, of_output: b
     gradient.__name__ = f"_{name}_gradient"
 
     def op(input: Tensor) -> Tensor:
+        y = unary(input, gradient, (OUTPUT if of_output else input,), quiet.call, function)
+        if y is not None:
+            return y
         x = floating(need_tensor(input, name))
         return record(quiet.call(function, x.array), (x,), gradient, OUTPUT if of_output else x)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import backend
 from ..device import channels_last
-from ..tensor import Tensor, method, record, record_view
+from ..tensor import Tensor, in_shape, method, record, record_view
 from .operands import axis_of, need_tensor, sizes_of
 
 __all__ = [
@@ -33,14 +33,17 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     RuntimeError
         If the number of elements is not the same.
     """
-    if shape is None and sizes and type(sizes[0]) is int:
-        return _in_shape(need_tensor(input, "reshape"), sizes)
+    y = in_shape(input, sizes, _reshape_gradient) if shape is None else None
+    if y is not None:
+        return y
     return _in_shape(need_tensor(input, "reshape"), sizes_of(sizes, shape))
 
 
 def _in_shape(x: Tensor, wanted: tuple[int, ...]) -> Tensor:
     array = x.array
     try:
+        if min(wanted, default=0) < -1:
+            raise ValueError("NumPy takes any negative size for -1")
         copied = _rows_of_images(array, wanted)
         y = (backend.ordered_copy(array) if copied else array).reshape(wanted)
     except ValueError:
@@ -80,8 +83,9 @@ def view(input: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Ten
     -----
     Where PyTorch would refuse because the strides forbid a view, this copies: memory layout is invisible here.
     """
-    if sizes and type(sizes[0]) is int and size is None and dtype is None:
-        return _in_shape(need_tensor(input, "view"), sizes)
+    y = in_shape(input, sizes, _reshape_gradient) if size is None and dtype is None else None
+    if y is not None:
+        return y
     if len(sizes) == 1 and isinstance(sizes[0], (np.dtype, type)):
         dtype = sizes[0]
     if dtype is not None:

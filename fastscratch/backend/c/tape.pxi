@@ -1,5 +1,5 @@
-# The tape without the interpreter: wrap, record, record_view, match, factors and overwrite of fastscratch/tensor.py,
-# walk of fastscratch/tape.py.
+# The tape without the interpreter: wrap, record, record_view, unary, in_shape, compared, match, factors and overwrite of
+# fastscratch/tensor.py, walk of fastscratch/tape.py.
 #
 # The Python functions of those names say what is meant and serve where there is no extension. Tensor and Node stay Python
 # classes; their __slots__ are read and written here where they lie in the objects.
@@ -46,7 +46,7 @@ cdef Py_ssize_t GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
 
 
 def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew, convert, push, pop, pending, hooks):
-    """wrap, record, record_view, match, factors, overwrite and walk for these classes; None where their slots cannot be reached."""
+    """What is listed above, for these classes; None where their slots cannot be reached."""
     global tensor_type, node_type, output_type, tracked_type, output_mark, grad_mode, clock, history, as_array
     global heappush, heappop, new_pending, call_hooks
     global ARRAY, GRAD, NODE, CHANGED, BASE, BASE_NODE, GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED
@@ -60,7 +60,9 @@ def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew
     names = ("gradient", "hooks", "number", "parents", "retained", "saved")
     places += [fs_slot_place(getattr(node, name)) for name in names]
     GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED = places[6:]
-    return None if min(places) < 0 else (_wrap, _record, _record_view, _match, _factors, _overwrite, _walk)
+    if min(places) < 0:
+        return None
+    return _wrap, _record, _record_view, _unary, _in_shape, _compared, _match, _factors, _overwrite, _walk
 
 
 cdef inline object fresh_tensor(object array, object changed, object base):
@@ -162,6 +164,60 @@ def _record_view(array, base, gradient, *saved):
     put_on_tape(out, (base,), gradient, saved)
     fs_fill(out, BASE_NODE, <object>fs_slot(root, NODE))
     return out
+
+
+cdef inline int float_type(object x):
+    """The type number of a tensor of float32 or float64; -1 for anything else."""
+    if not PyObject_TypeCheck(x, <PyTypeObject *>tensor_type):
+        return -1
+    cdef int typenum = cnp.PyArray_TYPE(<cnp.ndarray>fs_slot(x, ARRAY))
+    return typenum if typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64 else -1
+
+
+def _unary(x, gradient, tuple saved, kernel, *before):
+    """An operation of one floating tensor: see unary in fastscratch/tensor.py."""
+    if float_type(x) < 0:
+        return None
+    cdef object array = <object>fs_slot(x, ARRAY)
+    cdef object y = kernel(array) if len(before) == 0 else kernel(*before, array)
+    return put_on_tape(fresh_tensor(y, [0], None), (x,), gradient, saved)
+
+
+def _in_shape(x, tuple sizes, gradient):
+    """A view in another shape: see in_shape in fastscratch/tensor.py."""
+    cdef cnp.npy_intp dims[MAX_DIMS]
+    cdef cnp.PyArray_Dims wanted
+    cdef cnp.npy_intp count = 1
+    cdef cnp.ndarray array
+    cdef int i
+    if not PyObject_TypeCheck(x, <PyTypeObject *>tensor_type) or not 0 < len(sizes) <= MAX_DIMS:
+        return None
+    array = <cnp.ndarray>fs_slot(x, ARRAY)
+    if not PyArray_ISCARRAY_RO(array):
+        return None
+    for i in range(<int>len(sizes)):
+        if type(sizes[i]) is not int or not 0 <= sizes[i] <= cnp.PyArray_SIZE(array):
+            return None
+        dims[i] = sizes[i]
+        count *= dims[i]
+        if count > cnp.PyArray_SIZE(array):
+            return None
+    if count != cnp.PyArray_SIZE(array):
+        return None
+    wanted.ptr, wanted.len = dims, <int>len(sizes)
+    return _record_view(cnp.PyArray_Newshape(array, &wanted, cnp.NPY_CORDER), x, gradient, (<object>array).shape)
+
+
+def _compared(ufunc, a, b):
+    """NumPy's answer for two tensors of one shape and floating dtype: see compared in fastscratch/tensor.py."""
+    cdef int typenum = float_type(a)
+    if typenum < 0 or float_type(b) != typenum:
+        return None
+    cdef cnp.ndarray x = <cnp.ndarray>fs_slot(a, ARRAY)
+    cdef cnp.ndarray y = <cnp.ndarray>fs_slot(b, ARRAY)
+    if cnp.PyArray_NDIM(x) != cnp.PyArray_NDIM(y) or not cnp.PyArray_SAMESHAPE(x, y):
+        return None
+    return _wrap(ufunc(x, y))
 
 
 def _match(a, b):
