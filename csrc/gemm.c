@@ -1,9 +1,10 @@
 /* C = A B + bias: cache blocking, packing and the split among threads, around the micro-kernel of simd/gemm.c.
  *
- * A and B are read in place, by strides, where the caches allow it. B is packed into panels as wide as the tile where its
- * columns are not unit-stride or its rows collide: where A is low, each chunk packs the panels of its own columns as it
- * comes to them, and nobody waits for anybody; otherwise all are packed beforehand, for all. A is packed, tile by tile,
- * where its rows collide or its columns lie far apart. One row times a matrix has kernels of its own: all it does is read B.
+ * C is cut into tiles: strips of A's rows by panels of B's columns. Both are read in place, by strides, where the caches
+ * allow it. B is packed into panels where its columns are not unit-stride or its rows collide: where A is low, each chunk
+ * packs the panels of its own columns as it comes to them, and nobody waits for anybody; otherwise a stretch of k is
+ * packed beforehand, for all. So are the strips of A where its rows collide or its columns lie far apart. One row times a
+ * matrix has kernels of its own: all it does is read B.
  */
 #include "fastscratch.h"
 #include "real.h"
@@ -14,17 +15,15 @@
 enum {
     KC = 2048 / (int)sizeof(REAL), /* depth of a block: C is read and written again for each */
     NC = 512,                      /* columns of a block, packed or not, that stay in the second cache */
-    MAX_MR = 14,
+    LINE = 64 / (int)sizeof(REAL), /* of the cache; what gemm_pack_lines may write beyond its end */
     MAX_NR = 128 / (int)sizeof(REAL),
-    SLACK = 64 / (int)sizeof(REAL), /* what gemm_pack_lines may write beyond its end */
     MAX_OWN_ROWS = 256,      /* rows of A up to which its block stays in the second cache for all panels */
     MAX_ROW_STRIDE = 4096,
     MIN_PARALLEL = 400000,   /* multiplications worth waking a thread for ... */
     MIN_CHUNK_WORK = 100000, /* ... and worth fetching, once it is awake */
     MIN_PARALLEL_ROW = 100000, /* the same for one row, where each multiplication takes a number from memory */
     MIN_CHUNK_ROW = 50000,
-    MAX_CHUNKS = 64,
-    FEW_CHUNKS = 8 /* columns are cut no further where every piece packs the same rows of A anew */
+    MAX_CHUNKS = 64
 };
 
 static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
@@ -34,93 +33,118 @@ static ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, b) * b;
 typedef struct {
     REAL *c;
     const REAL *a, *b, *bias;
-    REAL *panels; /* B packed for all, or NULL */
+    REAL *strips, *panels; /* a stretch of A and of B, packed for all, or NULL */
     ptrdiff_t ldc, a_row, a_col, b_row, b_col;
     ptrdiff_t m, n, k;
-    ptrdiff_t depth; /* k is cut into equal stretches of this length, at most KC */
-    ptrdiff_t block_m, block_n, blocks_n; /* a chunk is one block_m x block_n piece of C */
-    int accumulate, pack_a, own_panels;
+    ptrdiff_t depth;            /* k is cut into equal stretches of this length, at most KC */
+    ptrdiff_t p0, p1;           /* what of k is at work */
+    ptrdiff_t tiles_m, tiles_n; /* down and across C */
+    ptrdiff_t parts_m, parts_n; /* and the pieces of tiles that are the chunks */
+    ptrdiff_t columns;          /* where C has one row: of a chunk */
+    int accumulate, own_panels, low;
 } product;
 
-/* Rows and columns of C, and the stretch of k, at work. */
+/* A strip: rows i .. i+height; a is A there, at the stretch of k at work. */
 typedef struct {
-    ptrdiff_t i0, i1, j0, j1, p, kc;
-} block;
+    ptrdiff_t i, height;
+    const REAL *a;
+    ptrdiff_t row, col;
+} strip;
 
-/* Where the panel of columns j .. j+nr, rows p .. p+kc is: all panels of one stretch of k lie together. */
-static REAL *panel_at(const product *g, ptrdiff_t j, ptrdiff_t p, ptrdiff_t kc) {
-    return g->panels + p * round_up(g->n, FS(simd)->gemm_nr) + j * kc;
+/* Where strip s begins. They are of nearly equal height, so that none is a sliver, and even: a tile of an odd number of
+ * rows is 4 % slower a row (Zen 4). */
+static ptrdiff_t first_row(const product *g, ptrdiff_t s) { return min(ceil_div(g->m, 2) * s / g->tiles_m * 2, g->m); }
+
+/* From row to row of a packed strip that keeps A's order: no power of two, or rows would share a set of the cache. */
+static ptrdiff_t row_step(const product *g) { return round_up(g->depth, LINE) + LINE; }
+static ptrdiff_t strip_size(const product *g) { return FS(simd)->gemm_mr * row_step(g); }
+static ptrdiff_t panel_size(const product *g) { return FS(simd)->gemm_nr * g->depth; }
+
+static strip strip_at(const product *g, ptrdiff_t s, ptrdiff_t p) {
+    const ptrdiff_t i = first_row(g, s), height = first_row(g, s + 1) - i;
+    if (!g->strips) return (strip){i, height, g->a + i * g->a_row + p * g->a_col, g->a_row, g->a_col};
+    const REAL *a = g->strips + s * strip_size(g);
+    return g->a_col == 1 ? (strip){i, height, a, row_step(g), 1} : (strip){i, height, a, 1, height};
 }
 
-/* Columns j .. j+nr of B, all of k, row after row, zeros where B ends. */
-static void pack_panel(ptrdiff_t panel, void *ctx) {
+static void pack_strip(const product *g, ptrdiff_t s) {
+    const ptrdiff_t i = first_row(g, s), height = first_row(g, s + 1) - i, kc = g->p1 - g->p0;
+    const REAL *a = g->a + i * g->a_row + g->p0 * g->a_col;
+    REAL *to = g->strips + s * strip_size(g);
+    if (g->a_col != 1) {
+        FS(simd)->gemm_pack_lines(to, a, g->a_col, kc, height);
+        return;
+    }
+    for (ptrdiff_t r = 0; r < height; r++) memcpy(to + r * row_step(g), a + r * g->a_row, (size_t)kc * sizeof(REAL));
+}
+
+/* Columns of panel t of B, stretch p .. p+kc, row after row, zeros where B ends. */
+static void pack_panel(const product *g, REAL *to, ptrdiff_t t, ptrdiff_t p, ptrdiff_t kc) {
+    const ptrdiff_t nr = FS(simd)->gemm_nr, j = t * nr;
+    FS(simd)->gemm_pack(to, g->b + p * g->b_row + j * g->b_col, g->b_row, g->b_col, kc, min(nr, g->n - j));
+}
+
+/* What is packed for all: strips, then panels. */
+static void pack_one(ptrdiff_t chunk, void *ctx) {
     const product *g = ctx;
-    const ptrdiff_t nr = FS(simd)->gemm_nr, j = panel * nr;
-    for (ptrdiff_t p = 0; p < g->k; p += g->depth) {
-        const ptrdiff_t kc = min(g->depth, g->k - p);
-        FS(simd)->gemm_pack(panel_at(g, j, p, kc), g->b + p * g->b_row + j * g->b_col, g->b_row, g->b_col, kc,
-                            min(nr, g->n - j));
+    const ptrdiff_t strips = g->strips ? g->tiles_m : 0, t = chunk - strips;
+    if (chunk < strips) {
+        pack_strip(g, chunk);
+    } else {
+        pack_panel(g, g->panels + t * panel_size(g), t, g->p0, g->p1 - g->p0);
     }
 }
 
-/* One tile of C from row i, column j; b is B there, its rows ldb apart. */
-static void one_tile(const product *g, const block *at, ptrdiff_t i, ptrdiff_t height, ptrdiff_t j, const REAL *a,
-                     ptrdiff_t a_row, ptrdiff_t a_col, const REAL *b, ptrdiff_t ldb) {
-    const int first = at->p == 0;
-    FS(simd)->gemm_tile(height, min(FS(simd)->gemm_nr, g->n - j), at->kc, a, a_row, a_col, b, ldb, g->c + i * g->ldc + j,
-                        g->ldc, !first || g->accumulate, first && g->bias ? g->bias + j : NULL);
+/* The tile of a strip and panel t of B, which is b, its rows ldb apart. */
+static void one_tile(const product *g, const strip *s, ptrdiff_t t, const REAL *b, ptrdiff_t ldb, ptrdiff_t p,
+                     ptrdiff_t kc) {
+    const ptrdiff_t nr = FS(simd)->gemm_nr, j = t * nr;
+    FS(simd)->gemm_tile(s->height, min(nr, g->n - j), kc, s->a, s->row, s->col, b, ldb, g->c + s->i * g->ldc + j,
+                        g->ldc, p > 0 || g->accumulate, p == 0 && g->bias ? g->bias + j : NULL);
 }
 
-/* The strip of A's `height` rows from i, across the block's columns. */
-static void tile_columns(const product *g, const block *at, ptrdiff_t i, ptrdiff_t height) {
-    REAL rows[MAX_MR * KC + SLACK];
-    const ptrdiff_t nr = FS(simd)->gemm_nr;
-    const REAL *a = g->a + i * g->a_row + at->p * g->a_col;
-    ptrdiff_t a_row = g->a_row, a_col = g->a_col;
-    if (g->pack_a && g->a_col == 1) {
-        for (ptrdiff_t r = 0; r < height; r++) memcpy(rows + r * at->kc, a + r * a_row, (size_t)at->kc * sizeof(REAL));
-        a = rows;
-        a_row = at->kc;
-    } else if (g->pack_a) {
-        FS(simd)->gemm_pack_lines(rows, a, a_col, at->kc, height);
-        a = rows;
-        a_col = height;
-    }
-    for (ptrdiff_t j = at->j0; j < at->j1; j += nr) {
-        const REAL *b = g->panels ? panel_at(g, j, at->p, at->kc) : g->b + at->p * g->b_row + j;
-        one_tile(g, at, i, height, j, a, a_row, a_col, b, g->panels ? nr : g->b_row);
-    }
-}
-
-/* The panel at column j, packed here and now, down the block's rows. */
-static void tile_rows(const product *g, const block *at, ptrdiff_t j) {
+/* Where A is low: panel after panel, so that B is read once, however far away it lies. */
+static void by_panels(const product *g, ptrdiff_t s0, ptrdiff_t s1, ptrdiff_t t0, ptrdiff_t t1, ptrdiff_t p,
+                      ptrdiff_t kc) {
     _Alignas(64) REAL panel[KC * MAX_NR];
-    const ptrdiff_t nr = FS(simd)->gemm_nr, mr = FS(simd)->gemm_mr, rows = at->i1 - at->i0, tiles = ceil_div(rows, mr);
-    FS(simd)->gemm_pack(panel, g->b + at->p * g->b_row + j * g->b_col, g->b_row, g->b_col, at->kc, min(nr, g->n - j));
-    for (ptrdiff_t t = 0, i = at->i0; t < tiles; t++) {
-        const ptrdiff_t height = rows / tiles + (t < rows % tiles);
-        one_tile(g, at, i, height, j, g->a + i * g->a_row + at->p * g->a_col, g->a_row, g->a_col, panel, nr);
-        i += height;
+    const ptrdiff_t nr = FS(simd)->gemm_nr;
+    for (ptrdiff_t t = t0; t < t1; t++) {
+        const REAL *b = g->own_panels ? panel : g->b + p * g->b_row + t * nr;
+        if (g->own_panels) pack_panel(g, panel, t, p, kc);
+        for (ptrdiff_t s = s0; s < s1; s++) {
+            const strip at = strip_at(g, s, p);
+            one_tile(g, &at, t, b, g->own_panels ? nr : g->b_row, p, kc);
+        }
     }
 }
 
-static void compute_block(ptrdiff_t chunk, void *ctx) {
+/* Send for part t of n of the strip that comes next. */
+static void send_for(const REAL *next, ptrdiff_t size, ptrdiff_t t, ptrdiff_t n) {
+    for (ptrdiff_t x = size * t / n; x < size * (t + 1) / n; x += LINE) FS_FETCH(next + x);
+}
+
+/* Otherwise strip after strip: it stays in the first cache, and the block of B in the second. */
+static void by_strips(const product *g, ptrdiff_t s0, ptrdiff_t s1, ptrdiff_t t0, ptrdiff_t t1, ptrdiff_t p,
+                      ptrdiff_t kc) {
+    const ptrdiff_t nr = FS(simd)->gemm_nr;
+    for (ptrdiff_t s = s0; s < s1; s++) {
+        const strip at = strip_at(g, s, p);
+        for (ptrdiff_t t = t0; t < t1; t++) {
+            if (g->strips) send_for(g->strips + (s + 1) % g->tiles_m * strip_size(g), strip_size(g), t - t0, t1 - t0);
+            const REAL *b = g->panels ? g->panels + t * panel_size(g) : g->b + p * g->b_row + t * nr;
+            one_tile(g, &at, t, b, g->panels ? nr : g->b_row, p, kc);
+        }
+    }
+}
+
+/* One piece of C. Neighbouring chunks share their columns, so that B's block stays in the cache. */
+static void compute_piece(ptrdiff_t chunk, void *ctx) {
     const product *g = ctx;
-    const ptrdiff_t i0 = chunk / g->blocks_n * g->block_m, i1 = min(i0 + g->block_m, g->m);
-    const ptrdiff_t j0 = chunk % g->blocks_n * g->block_n, j1 = min(j0 + g->block_n, g->n);
-    /* Rows split evenly, so that no tile is a sliver. */
-    const ptrdiff_t tiles = ceil_div(i1 - i0, FS(simd)->gemm_mr), rows = (i1 - i0) / tiles, longer = (i1 - i0) % tiles;
-    for (ptrdiff_t p = 0; p < g->k; p += g->depth) {
-        const block at = {i0, i1, j0, j1, p, min(g->depth, g->k - p)};
-        if (g->own_panels) {
-            for (ptrdiff_t j = j0; j < j1; j += FS(simd)->gemm_nr) tile_rows(g, &at, j);
-            continue;
-        }
-        for (ptrdiff_t t = 0, i = i0; t < tiles; t++) {
-            const ptrdiff_t height = rows + (t < longer);
-            tile_columns(g, &at, i, height);
-            i += height;
-        }
+    const ptrdiff_t y = chunk % g->parts_m, x = chunk / g->parts_m;
+    const ptrdiff_t s0 = g->tiles_m * y / g->parts_m, s1 = g->tiles_m * (y + 1) / g->parts_m;
+    const ptrdiff_t t0 = g->tiles_n * x / g->parts_n, t1 = g->tiles_n * (x + 1) / g->parts_n;
+    for (ptrdiff_t p = g->p0; p < g->p1; p += g->depth) {
+        (g->low ? by_panels : by_strips)(g, s0, s1, t0, t1, p, min(g->depth, g->p1 - p));
     }
 }
 
@@ -139,28 +163,23 @@ static int should_pack_b(const product *g) {
 }
 
 /* Pieces of C for the threads, by shape alone: halved while they are worth a thread's while. The longer side first; but
- * rows alone, within limits, where each piece packs its rows, and columns alone where it packs its columns. */
+ * columns alone where each piece packs its columns, and rows first where strips are packed: a block of B serves all. */
 static ptrdiff_t split(product *g) {
-    const ptrdiff_t mr = FS(simd)->gemm_mr, nr = FS(simd)->gemm_nr;
-    const ptrdiff_t least_m = g->own_panels ? g->m : g->panels ? 2 * mr : g->pack_a ? 8 * mr : mr;
-    const ptrdiff_t least_n = g->pack_a ? 4 * nr : nr;
-    g->block_m = g->m;
-    g->block_n = round_up(ceil_div(g->n, ceil_div(g->n, NC)), nr);
+    g->parts_m = 1;
+    g->parts_n = ceil_div(g->n, NC);
     while (g->m * g->n * g->k >= MIN_PARALLEL) {
-        const ptrdiff_t chunks = ceil_div(g->m, g->block_m) * ceil_div(g->n, g->block_n);
-        if (chunks >= MAX_CHUNKS || g->block_m * g->block_n * g->k < 2 * MIN_CHUNK_WORK) break;
-        const int can_m = g->block_m >= 2 * least_m;
-        const int can_n = g->block_n > least_n && !(g->pack_a && chunks >= FEW_CHUNKS);
-        if (can_m && (g->pack_a || g->block_m > g->block_n || !can_n)) {
-            g->block_m = ceil_div(g->block_m, 2);
+        const ptrdiff_t chunks = g->parts_m * g->parts_n;
+        if (chunks >= MAX_CHUNKS || g->m * g->n * g->k / chunks < 2 * MIN_CHUNK_WORK) break;
+        const int can_m = !g->own_panels && g->tiles_m >= 2 * g->parts_m, can_n = g->tiles_n >= 2 * g->parts_n;
+        if (can_m && (g->strips || g->m * g->parts_n > g->n * g->parts_m || !can_n)) {
+            g->parts_m *= 2;
         } else if (can_n) {
-            g->block_n = round_up(g->block_n / 2, nr);
+            g->parts_n *= 2;
         } else {
             break;
         }
     }
-    g->blocks_n = ceil_div(g->n, g->block_n);
-    return ceil_div(g->m, g->block_m) * g->blocks_n;
+    return g->parts_m * g->parts_n;
 }
 
 static void fill_empty_sum(const product *g) {
@@ -170,10 +189,10 @@ static void fill_empty_sum(const product *g) {
     }
 }
 
-/* Columns of the one row of C: block_n of them. */
+/* A chunk of the columns of the one row of C. */
 static void compute_row(ptrdiff_t chunk, void *ctx) {
     const product *g = ctx;
-    const ptrdiff_t j = chunk * g->block_n, n = min(g->block_n, g->n - j);
+    const ptrdiff_t j = chunk * g->columns, n = min(g->columns, g->n - j);
     const REAL *bias = g->bias ? g->bias + j : NULL;
     if (g->b_col == 1) {
         FS(simd)->gemm_row(g->c + j, n, g->k, g->a, g->a_col, g->b + j, g->b_row, g->accumulate, bias);
@@ -186,8 +205,8 @@ static int is_row(const product *g) { return g->m == 1 && (g->b_col == 1 || (g->
 
 static void multiply_row(product *g) {
     const ptrdiff_t most = g->n * g->k < MIN_PARALLEL_ROW ? 1 : g->n * g->k / MIN_CHUNK_ROW;
-    g->block_n = round_up(ceil_div(g->n, min(most, MAX_CHUNKS)), g->b_col == 1 ? 128 : 8);
-    fs_parallel_for(ceil_div(g->n, g->block_n), compute_row, g);
+    g->columns = round_up(ceil_div(g->n, min(most, MAX_CHUNKS)), g->b_col == 1 ? 128 : 8);
+    fs_parallel_for(ceil_div(g->n, g->columns), compute_row, g);
 }
 
 /* A product with one column is, turned round, one with one row. */
@@ -197,6 +216,36 @@ static void turn_column(product *g) {
     g->a = t.b, g->a_row = t.b_col, g->a_col = t.b_row;
     g->b = t.a, g->b_row = t.a_col, g->b_col = t.a_row;
     g->m = 1, g->n = t.m, g->ldc = t.m;
+}
+
+/* With a stretch of A or B packed for all: stretch after stretch. */
+static int multiply_packed(product *g, int pack_a, int pack_b) {
+    const ptrdiff_t strips = pack_a ? g->tiles_m : 0, panels = pack_b ? g->tiles_n : 0, at = strips * strip_size(g);
+    REAL *workspace = fs_alloc((size_t)(at + panels * panel_size(g)) * sizeof(REAL));
+    if (!workspace) return FS_ENOMEM;
+    if (pack_a) g->strips = workspace;
+    if (pack_b) g->panels = workspace + at;
+    const ptrdiff_t chunks = split(g);
+    for (; g->p0 < g->k; g->p0 = g->p1) {
+        g->p1 = min(g->p0 + g->depth, g->k);
+        fs_parallel_for(strips + panels, pack_one, g);
+        fs_parallel_for(chunks, compute_piece, g);
+    }
+    fs_free(workspace);
+    return FS_OK;
+}
+
+static int multiply(product *g) {
+    g->depth = ceil_div(g->k, ceil_div(g->k, KC));
+    g->tiles_m = ceil_div(g->m, FS(simd)->gemm_mr);
+    g->tiles_n = ceil_div(g->n, FS(simd)->gemm_nr);
+    g->low = g->m <= MAX_OWN_ROWS;
+    const int pack_a = should_pack_a(g), pack_b = should_pack_b(g);
+    g->own_panels = pack_b && g->low;
+    if (pack_a || (pack_b && !g->own_panels)) return multiply_packed(g, pack_a, pack_b && !g->own_panels);
+    g->p1 = g->k;
+    fs_parallel_for(split(g), compute_piece, g);
+    return FS_OK;
 }
 
 int FS(gemm)(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col, const REAL *b, ptrdiff_t b_row,
@@ -213,20 +262,7 @@ int FS(gemm)(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptrdiff_t a
         multiply_row(&g);
         return FS_OK;
     }
-    g.depth = ceil_div(g.k, ceil_div(g.k, KC));
-    g.pack_a = should_pack_a(&g);
-    if (should_pack_b(&g)) {
-        const ptrdiff_t nr = FS(simd)->gemm_nr, panels = ceil_div(g.n, nr);
-        g.own_panels = !g.pack_a && g.m <= MAX_OWN_ROWS;
-        if (!g.own_panels) {
-            g.panels = fs_alloc((size_t)(panels * nr * g.k) * sizeof(REAL));
-            if (!g.panels) return FS_ENOMEM;
-            fs_parallel_for(panels, pack_panel, &g);
-        }
-    }
-    fs_parallel_for(split(&g), compute_block, &g);
-    fs_free(g.panels);
-    return FS_OK;
+    return multiply(&g);
 }
 
 typedef struct {

@@ -35,6 +35,7 @@
 /* Memory that will be written soon, or read: a hint, which may point anywhere. */
 #define FS_PREFETCH(p) __builtin_prefetch((p), 1)
 #define FS_PREFETCH_READ(p) __builtin_prefetch((p), 0)
+#define FS_FETCH(p) __builtin_prefetch((p), 0, 2) /* for reading, no nearer than the second cache */
 #define FS_PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define FS_UNROLL FS_PRAGMA(clang loop unroll(full))
@@ -49,6 +50,7 @@
 #define FS_PAUSE() ((void)0)
 #define FS_PREFETCH(p) ((void)0)
 #define FS_PREFETCH_READ(p) ((void)0)
+#define FS_FETCH(p) ((void)(p))
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

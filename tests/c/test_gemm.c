@@ -110,13 +110,17 @@ static void gemm_rows(void) {
     gemm_case(1031, 1, 500, COLUMNS, ROWS, PLAIN, 0);
 }
 
-/* Every way to pack, deeper than a block: panels for all, panels for each chunk, strips of A in rows and in columns. */
+/* Every way to pack, deeper than a block: panels for all, panels for each chunk, strips of A in rows and in columns, both. */
 static void gemm_deep(void) {
     gemm_case(31, 100, 900, ROWS, COLUMNS, BIAS, 0);
     gemm_case(300, 100, 450, ROWS, COLUMNS, ACCUMULATE, 1);
     gemm_case(70, 300, 512, ROWS, COLUMNS, PLAIN, 0);
     gemm_case(256, 600, 400, COLUMNS, SPREAD, BIAS, 0);
     gemm_case(60, 256, 1024, ROWS, ROWS, PLAIN, 0);
+    gemm_case(256, 1100, 700, COLUMNS, ROWS, PLAIN, 0);
+    gemm_case(300, 600, 700, COLUMNS, COLUMNS, BIAS, 0);
+    gemm_case(301, 256, 1024, ROWS, ROWS, ACCUMULATE, 0);
+    gemm_case(301, 67, 600, ROWS, ROWS, BIAS, 1);
 }
 
 static void same_bits_case(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, enum layout la, enum layout lb) {
@@ -138,6 +142,8 @@ static void same_bits(void) {
     same_bits_case(64, 300, 200, ROWS, COLUMNS);
     same_bits_case(270, 130, 200, ROWS, COLUMNS);
     same_bits_case(200, 300, 100, COLUMNS, ROWS);
+    same_bits_case(256, 300, 700, COLUMNS, ROWS);
+    same_bits_case(301, 256, 1024, ROWS, ROWS);
     same_bits_case(1, 1031, 500, ROWS, COLUMNS);
 }
 
