@@ -118,9 +118,18 @@ static REAL factor(const REAL *weight, REAL rstd, ptrdiff_t j) {
     return weight ? (REAL)((double)rstd * weight[j]) : rstd;
 }
 
-int FS(batch_norm_forward)(REAL *y, REAL *mean, REAL *var, REAL *rstd, const REAL *x, const REAL *weight,
-                           const REAL *bias, ptrdiff_t rows, ptrdiff_t c, double eps, int relu) {
-    if (rows < 1) return FS_EINVAL;
+/* Towards the batch's numbers, each of which is a total / count. */
+static void move_average(REAL *running, const double *total, double count, ptrdiff_t c, double momentum) {
+    if (!running) return;
+    for (ptrdiff_t j = 0; j < c; j++) {
+        running[j] = (REAL)((1 - momentum) * running[j] + momentum * (total[j] / count));
+    }
+}
+
+int FS(batch_norm_forward)(REAL *y, REAL *mean, REAL *var, REAL *rstd, REAL *running_mean, REAL *running_var,
+                           const REAL *x, const REAL *weight, const REAL *bias, ptrdiff_t rows, ptrdiff_t c,
+                           double momentum, double eps, int relu) {
+    if (rows < 1 || (running_var && rows < 2)) return FS_EINVAL;
     norm g = {.out = y, .x = x, .rows = rows, .c = c};
     cut(&g, BLOCK, 32);
     double *offset = workspace(&g, 2, 2), *m2 = offset + c;
@@ -129,8 +138,10 @@ int FS(batch_norm_forward)(REAL *y, REAL *mean, REAL *var, REAL *rstd, const REA
     each_block(&g, block_statistics);
     merge(&g, offset, m2);
     for (ptrdiff_t j = 0; j < c; j++) {
-        const double v = (m2[j] < 0 ? 0 : m2[j]) / (double)rows; /* rounding may leave less than nothing; NaN stays */
-        mean[j] = (REAL)(x[j] + offset[j]);
+        m2[j] = m2[j] < 0 ? 0 : m2[j]; /* rounding may leave less than nothing; NaN stays */
+        offset[j] += x[j];             /* from here on the mean */
+        const double v = m2[j] / (double)rows;
+        mean[j] = (REAL)offset[j];
         var[j] = (REAL)v;
         rstd[j] = (REAL)(1 / sqrt(v + eps));
         scale[j] = factor(weight, rstd[j], j);
@@ -138,6 +149,8 @@ int FS(batch_norm_forward)(REAL *y, REAL *mean, REAL *var, REAL *rstd, const REA
     }
     g.columns = (struct FS(norm_columns)){.mean = mean, .scale = scale, .shift = shift, .relu = relu};
     each_block(&g, block_apply);
+    move_average(running_mean, offset, 1, c, momentum);
+    move_average(running_var, m2, (double)(rows - 1), c, momentum);
     fs_free(offset);
     return FS_OK;
 }

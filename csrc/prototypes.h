@@ -144,12 +144,15 @@ int FN(zero_arrays)(T *const *array, ptrdiff_t count, const ptrdiff_t *start);
 
 /* Batch norm of x[rows, c], the channel innermost: y = (x - mean) rstd weight + bias with mean, biased var and
  * rstd = 1 / sqrt(var + eps) of each channel; with relu, max(y, 0). weight and bias may be NULL. rows >= 1, else FS_EINVAL.
+ * At last running_mean, if not NULL, becomes (1 - momentum) running_mean + momentum mean, and then running_var likewise with
+ * the unbiased variance, var rows / (rows - 1) (rows >= 2, else FS_EINVAL), each within its batch's error and 4 eps of the
+ * sizes of both terms. They are read and written only then, so they may overlap each other or an input.
  * With t = min(rows, 128) + 16, D the mean of |x - mean| and X that of |x|: |error of mean| <= eps |mean| + t eps D, and
  * |error of var| <= t eps var + (t eps X)^2, to first order: the mean may be large beside the deviations.
  * S. Ioffe and C. Szegedy, Batch Normalization, ICML 2015; T. Chan, G. Golub and R. LeVeque, The American Statistician
  * 37(3), 1983. */
-int FN(batch_norm_forward)(T *y, T *mean, T *var, T *rstd, const T *x, const T *weight, const T *bias, ptrdiff_t rows,
-                           ptrdiff_t c, double eps, int relu);
+int FN(batch_norm_forward)(T *y, T *mean, T *var, T *rstd, T *running_mean, T *running_var, const T *x, const T *weight,
+                           const T *bias, ptrdiff_t rows, ptrdiff_t c, double momentum, double eps, int relu);
 /* The same with mean and var given. |error| <= 6 eps (|x - mean| rstd |weight| + |bias|). */
 int FN(batch_norm_inference)(T *y, const T *x, const T *weight, const T *bias, const T *mean, const T *var,
                              ptrdiff_t rows, ptrdiff_t c, double eps, int relu);

@@ -107,7 +107,7 @@ def corrupted(kernel: Any, inplace: tuple[int, ...], output: int = -1) -> Any:
         result = kernel(*args, **kwargs)
         if isinstance(result, float):
             return result * 1.01 + 0.01
-        place = [args[i] for i in inplace] if inplace else result
+        place = [*(args[i] for i in inplace), result]
         arrays = [a for a in _arrays(place) if a.size]
         if not arrays:
             return result

@@ -1,7 +1,11 @@
 """Normalisation by value, its running statistics, its accuracy far from zero, its errors."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from conftest import needs_extension
+from harness import corrupted
 
 import fastscratch as fs
 from fastscratch.ops.norm import batch_norm, group_norm, instance_norm, layer_norm
@@ -32,6 +36,104 @@ def test_running_statistics_follow_torch_rule() -> None:
     np.testing.assert_allclose(var.numpy(), 0.75 + 0.25 * x.numpy().var(axis=0, ddof=1), rtol=1e-13)
 
 
+RUNNING: dict[str, Callable[[np.ndarray], fs.Tensor]] = {
+    "as they are": lambda a: fs.from_numpy(a.copy()),
+    "every second": lambda a: fs.from_numpy(np.repeat(a, 2)[::2]),
+    "unaligned": lambda a: fs.from_numpy(np.frombuffer(bytearray(b"." + a.tobytes()), np.uint8)[1:].view(a.dtype)),
+    "a view": lambda a: fs.from_numpy(np.stack([a, a]))[1],
+    "float64": lambda a: fs.from_numpy(a.astype(np.float64)),
+    "float16": lambda a: fs.from_numpy(a.astype(np.float16)),
+}
+
+
+@pytest.mark.parametrize("name", RUNNING)
+@pytest.mark.parametrize("given", ["both", "mean", "var"])
+def test_running_statistics_wherever_they_lie(name: str, given: str) -> None:
+    x, start = _random(7, 4, 3, dtype=np.float32), np.array([0.5, 2.0, 1.0, 4.0], np.float32)
+    mean = RUNNING[name](start) if given != "var" else None
+    var = RUNNING[name](start) if given != "mean" else None
+    y = batch_norm(x, mean, var, training=True, momentum=0.3)
+    np.testing.assert_array_equal(y.numpy(), batch_norm(x, None, None, training=True).numpy())
+    rtol = 1e-3 if name == "float16" else 1e-6
+    wide = x.numpy().astype(np.float64)
+    if mean is not None:
+        np.testing.assert_allclose(mean.numpy(), 0.7 * start + 0.3 * wide.mean(axis=(0, 2)), rtol=rtol)
+    if var is not None:
+        np.testing.assert_allclose(var.numpy(), 0.7 * start + 0.3 * wide.var(axis=(0, 2), ddof=1), rtol=rtol)
+
+
+def test_layers_with_the_same_running_statistics() -> None:
+    first, second = fs.nn.BatchNorm1d(2, momentum=0.5), fs.nn.BatchNorm1d(2, momentum=0.5)
+    second.running_mean, second.running_var = first.running_mean, first.running_var
+    for layer in (first, second):
+        layer(fs.tensor([[0.0, 4.0], [2.0, 8.0]]))
+    assert second.running_mean.tolist() == [0.75, 4.5] and second.running_var.tolist() == [1.75, 6.25]
+
+
+def test_interleaved_running_statistics() -> None:
+    both = fs.zeros(3, 2, dtype=fs.float64)
+    x = _random(6, 3)
+    batch_norm(x, both[:, 0], both[:, 1], training=True, momentum=1.0)
+    np.testing.assert_allclose(both.numpy()[:, 0], x.numpy().mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(both.numpy()[:, 1], x.numpy().var(axis=0, ddof=1), rtol=1e-13)
+
+
+@pytest.mark.parametrize("momentum", [0.3, None])
+@pytest.mark.parametrize("affine", [True, False])
+def test_layer_over_several_batches(momentum: float | None, affine: bool) -> None:
+    layer = fs.nn.BatchNorm1d(3, momentum=momentum, affine=affine, dtype=fs.float64)
+    mean, var = np.zeros(3), np.ones(3)
+    for seed in range(4):
+        x = _random(5, 3, seed=seed)
+        layer(x)
+        factor = 1 / (seed + 1) if momentum is None else momentum
+        mean = (1 - factor) * mean + factor * x.numpy().mean(axis=0)
+        var = (1 - factor) * var + factor * x.numpy().var(axis=0, ddof=1)
+    assert layer.num_batches_tracked.item() == 4 and layer.num_batches_tracked.dtype == fs.int64
+    np.testing.assert_allclose(layer.running_mean.numpy(), mean, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(layer.running_var.numpy(), var, rtol=1e-12)
+
+
+def test_running_statistics_that_an_operation_saved_are_guarded() -> None:
+    mean, var, w = fs.ones(3), fs.ones(3), fs.ones(3, requires_grad=True)
+    z = w * mean
+    batch_norm(_random(5, 3, dtype=np.float32), mean, var, training=True)
+    with pytest.raises(RuntimeError, match="the gradient of mul needs was changed in place"):
+        z.sum().backward()
+
+
+def test_running_statistics_that_cannot_be_changed() -> None:
+    x = _random(5, 3, dtype=np.float32)
+    fixed = np.zeros(3, np.float32)
+    fixed.flags.writeable = False
+    with pytest.raises(RuntimeError, match="read-only"):
+        batch_norm(x, fs.Tensor(fixed), fs.ones(3), training=True)
+    with pytest.raises(TypeError, match="same_kind"):
+        batch_norm(x, fs.zeros(3, dtype=fs.int64), None, training=True)
+    with pytest.raises(RuntimeError, match=r"running_var should have shape \(3,\), got \(2,\)"):
+        batch_norm(x, None, fs.ones(2), training=True)
+
+
+def test_kernel_with_one_value_per_channel_has_no_unbiased_variance() -> None:
+    one, kernel = np.ones((1, 2)), fs.backend.batch_norm_forward
+    mean = np.zeros(2)
+    kernel(one, None, None, mean, None, 0.5, 1e-5)
+    assert mean.tolist() == [0.5, 0.5]
+    with pytest.raises(ValueError, match=r"running_var needs 2 values per channel, got x of shape \(1, 2\)"):
+        kernel(one, None, None, None, np.ones(2), 0.5, 1e-5)
+
+
+@needs_extension
+@pytest.mark.parametrize("output", [0, 1, -1])
+def test_wrong_running_statistics_are_named(output: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastscratch.backend import _c
+
+    wrong = corrupted(_c.batch_norm_forward, fs.backend._numpy.batch_norm_forward.inplace, output)
+    monkeypatch.setattr(_c, "batch_norm_forward", wrong)
+    with fs.backend.use("check"), pytest.raises(fs.backend.BackendMismatch, match=r"^batch_norm_forward\("):
+        batch_norm(_random(5, 3), fs.zeros(3, dtype=fs.float64), fs.ones(3, dtype=fs.float64), training=True)
+
+
 def test_evaluation_uses_running_statistics_and_leaves_them() -> None:
     x, mean, var = _random(5, 3), fs.tensor([1.0, 2.0, 3.0], dtype=fs.float64), fs.tensor([4.0] * 3, dtype=fs.float64)
     y = batch_norm(x, mean, var, eps=0.0)
@@ -51,7 +153,7 @@ def test_evaluation_gradient_survives_a_later_training_batch() -> None:
 def test_statistics_of_a_mean_large_beside_the_deviation() -> None:
     """float32 at 10,000 +- 1: a sum of squares would have no correct digit of the variance."""
     x = (1e4 + np.random.default_rng(0).standard_normal((5000, 6))).astype(np.float32)
-    _, mean, var, rstd = fs.backend.batch_norm_forward(x, None, None, 0.0)
+    _, mean, var, rstd = fs.backend.batch_norm_forward(x, None, None, None, None, 0.1, 0.0)
     exact = x.astype(np.float64)
     np.testing.assert_allclose(mean, exact.mean(axis=0), rtol=1e-7)
     np.testing.assert_allclose(var, exact.var(axis=0), rtol=2e-5)

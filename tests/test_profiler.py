@@ -151,8 +151,11 @@ def test_pools_by_hand() -> None:
 def test_norms_softmax_and_loss_by_hand() -> None:
     x, w = ones(6, 5), ones(5)
     assert work("layer_norm_forward", x, w, w, 1e-5) == (30 * 8, 4 * (30 + 5 + 5 + 30 + 6 + 6), "float32")
-    assert work("batch_norm_forward", x, None, None, 1e-5) == (30 * 6, 4 * (30 + 30 + 15), "float32")
-    assert work("batch_norm_forward", x, None, None, 1e-5, True)[0] == 30 * 7
+    untracked = (None, None, 0.1, 1e-5)
+    assert work("batch_norm_forward", x, None, None, *untracked) == (30 * 6, 4 * (30 + 30 + 15), "float32")
+    assert work("batch_norm_forward", x, None, None, *untracked, True)[0] == 30 * 7
+    tracked = work("batch_norm_forward", x, None, None, ones(5), ones(5), 0.1, 1e-5)
+    assert tracked == (30 * 6 + 5 * 7, 4 * (30 + 30 + 15 + 20), "float32")
     vectors = (w, w, w, w)
     assert work("batch_norm_backward", x, x, *vectors, True) == (30 * 9, 4 * (90 + 15 + 10), "float32")
     assert work("batch_norm_backward", x, x, *vectors, False, True) == (30 * 8, 4 * (90 + 20 + 10), "float32")

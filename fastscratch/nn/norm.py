@@ -75,9 +75,10 @@ class _BatchNorm(Module):
             raise ValueError(f"{self._get_name()}: expected an input with {wanted} axes, got shape {input.shape}")
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.array += 1
+            tracked = self.num_batches_tracked.array
+            tracked[...] = batches = tracked.item() + 1  # as Python's number: a ufunc takes ten times as long
             if self.momentum is None:  # the mean over all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
+                momentum = 1.0 / batches
         own_statistics = self.training or self.running_mean is None
         keep = not self.training or self.track_running_stats
         return operation(

@@ -135,23 +135,32 @@ def _batch_norm_training(
     eps: float,
     relu: bool,
 ) -> Tensor:
-    count = x.array.size // max(1, x.shape[1])
-    if count < 2:
+    if x.array.size < 2 * max(1, x.shape[1]):
         raise ValueError(f"batch_norm: Expected more than 1 value per channel when training, got input size {x.shape}")
+    average, spread = _changed(running_mean, x), _changed(running_var, x)
     try:
-        y, mean, var, rstd = backend.batch_norm_forward(x.array, _array(weight), _array(bias), eps, relu)
+        y, mean, _, rstd = backend.batch_norm_forward(
+            x.array, _array(weight), _array(bias), average, spread, momentum, eps, relu
+        )
     except (TypeError, ValueError) as error:
         raise RuntimeError(f"batch_norm: {error}") from None
-    _move_average(running_mean, mean, momentum)
-    _move_average(running_var, var * var.dtype.type(count / (count - 1)), momentum)
+    _take_over(running_mean, average)
+    _take_over(running_var, spread)
     return record(y, (x, weight, bias), _training_gradient, x, weight, bias if relu else None, mean, rstd, relu)
 
 
-def _move_average(running: Tensor | None, batch: Array, momentum: float) -> None:
-    """running = (1 - momentum) running + momentum batch, in place."""
-    if running is not None:
-        running.array *= 1 - momentum
-        running.array += momentum * batch
+def _changed(running: Tensor | None, x: Tensor) -> Array | None:
+    """The array that the kernel changes: the tensor's own, or a copy in x's type where it has another."""
+    if running is None or running.dtype == x.dtype:
+        return _array(running)
+    return running.array.astype(np.result_type(x.dtype, np.float32))
+
+
+def _take_over(running: Tensor | None, changed: Array | None) -> None:
+    """Note that the kernel changed the tensor's array, or bring home what it changed in a copy."""
+    if running is not None and changed is not None:
+        if changed is not running.array:
+            np.copyto(running.array, changed, casting="same_kind")
         running.touch()
 
 

@@ -171,8 +171,8 @@ def _table() -> dict[str, Formula]:
         "adaptive_avg_pool2d_backward": Formula("dy + dx", "dy + dx", "dx"),
         # ---- norms: a sum, three for a squared deviation, two to normalise; then weight and bias ----
         "batch_norm_forward": Formula(
-            "x (6 + given(weight) + given(bias) + relu)",
-            "x + weight + bias + y + mean + var + rstd",
+            "x (6 + given(weight) + given(bias) + relu) + 3 running_mean + 4 running_var",
+            "x + weight + bias + y + mean + var + rstd + 2 running_mean + 2 running_var",
             "y mean var rstd",
         ),
         "batch_norm_inference": Formula(

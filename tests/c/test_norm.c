@@ -52,13 +52,70 @@ static void batch_forward_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, 
     const REAL *w = optional("weight", affine >= WEIGHT, c), *b = optional("bias", affine >= WEIGHT_AND_BIAS, c);
     REAL *y = output("y", rows * c), *mean = output("mean", c), *var = output("var", c), *rstd = output("rstd", c);
     for (ptrdiff_t i = 0; i < rows * c; i++) x[i] += (REAL)offset;
-    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, w, b, rows, c, eps, relu));
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, NULL, NULL, x, w, b, rows, c, 0, eps, relu));
     for (ptrdiff_t j = 0; j < c; j++) {
         const moments m = measure((line){x + j, rows, c}, terms, eps, 0);
         expect_approx("mean", j, mean[j], m.mean);
         expect_approx("var", j, var[j], m.var);
         expect_approx("rstd", j, rstd[j], m.rstd);
         for (ptrdiff_t i = j; i < rows * c; i += c) expect_approx("y", i, y[i], normalised(x[i], m, w, b, j, relu));
+    }
+}
+
+enum tracked { MEAN = 1, VAR = 2 };
+
+/* running = (1 - momentum) running + momentum batch */
+static approx average(REAL running, approx batch, double momentum) {
+    return add(mul(parameter(1 - momentum), exactly(running)), mul(parameter(momentum), batch));
+}
+
+static void running_case(ptrdiff_t rows, ptrdiff_t c, int tracked, double momentum) {
+    CASE("rows=%td c=%td tracked=%d momentum=%g", rows, c, tracked, momentum);
+    const REAL *x = input("x", rows * c);
+    REAL *y = output("y", rows * c), *mean = output("mean", c), *var = output("var", c), *rstd = output("rstd", c);
+    REAL *running_mean = tracked & MEAN ? inout("running_mean", c) : NULL, *old_mean = output("old_mean", c);
+    REAL *running_var = tracked & VAR ? inout("running_var", c) : NULL, *old_var = output("old_var", c);
+    for (ptrdiff_t j = 0; j < c; j++) {
+        old_mean[j] = running_mean ? running_mean[j] : 0;
+        old_var[j] = running_var ? running_var[j] : 0;
+    }
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, running_mean, running_var, x, NULL, NULL, rows, c, momentum, 1e-5, 0));
+    for (ptrdiff_t j = 0; j < c; j++) {
+        const moments m = measure((line){x + j, rows, c}, terms_of(rows), 1e-5, 0);
+        const approx unbiased = quotient(mul(m.var, exactly((wide)rows)), exactly((wide)(rows - 1)));
+        expect_approx("mean", j, mean[j], m.mean);
+        expect_approx("var", j, var[j], m.var);
+        if (running_mean) expect_approx("running_mean", j, running_mean[j], average(old_mean[j], m.mean, momentum));
+        if (running_var) expect_approx("running_var", j, running_var[j], average(old_var[j], unbiased, momentum));
+    }
+}
+
+static void running_statistics(void) {
+    for (ptrdiff_t c = 1; c <= 35; c++) running_case(2 + c * 7 % 40, c, (int)(1 + c % 3), 0.1);
+    running_case(2, 0, MEAN | VAR, 0.1);
+    running_case(1, 5, MEAN, 0.1);
+    running_case(2, 3, MEAN | VAR, 0);
+    running_case(2, 3, MEAN | VAR, 1);
+    running_case(3001, 35, MEAN | VAR, 0.3); /* for threads */
+    REAL none = 0;
+    EXPECT(FS(batch_norm_forward)(&none, &none, &none, &none, NULL, &none, &none, NULL, NULL, 1, 1, 0.1, 1e-5, 0) ==
+           FS_EINVAL);
+}
+
+/* Both averages, an input and the weight in one place: changed one after the other, when y is written. */
+static void running_statistics_that_overlap(void) {
+    CASE("one vector for everything");
+    const ptrdiff_t rows = 5, c = 3;
+    REAL *x = inout("x", rows * c), *before = output("before", rows * c), *y = output("y", rows * c);
+    REAL *mean = output("mean", c), *var = output("var", c), *rstd = output("rstd", c);
+    memcpy(before, x, (size_t)(rows * c) * sizeof(REAL));
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, x, x, x, NULL, rows, c, 0.25, 1e-5, 0));
+    for (ptrdiff_t j = 0; j < c; j++) {
+        const moments m = measure((line){before + j, rows, c}, terms_of(rows), 1e-5, 0);
+        const approx first = average(before[j], m.mean, 0.25), unbiased = mul(m.var, quotient(exactly(5), exactly(4)));
+        expect_approx("x", j, x[j], add(mul(parameter(0.75), first), mul(parameter(0.25), unbiased)));
+        for (ptrdiff_t i = j; i < rows * c; i += c)
+            expect_approx("y", i, y[i], normalised(before[i], m, before, NULL, j, 0));
     }
 }
 
@@ -71,7 +128,8 @@ static void batch_norm_forward(void) {
     batch_forward_case(3001, 35, WEIGHT_AND_BIAS, 1, 0); /* for threads */
     batch_forward_case(3001, 35, WEIGHT_AND_BIAS, 1, 1);
     REAL none;
-    EXPECT(FS(batch_norm_forward)(&none, &none, &none, &none, &none, NULL, NULL, 0, 1, 1e-5, 0) == FS_EINVAL);
+    EXPECT(FS(batch_norm_forward)(&none, &none, &none, &none, NULL, NULL, &none, NULL, NULL, 0, 1, 0, 1e-5, 0) ==
+           FS_EINVAL);
 }
 
 static void inference_case(ptrdiff_t rows, ptrdiff_t c, enum affine affine, int relu) {
@@ -235,13 +293,20 @@ static void nan_stays(void) {
     REAL *x = input("x", rows * c), *y = output("y", rows * c), *z = output("z", rows * c);
     REAL *mean = output("mean", rows), *var = output("var", rows), *rstd = output("rstd", rows);
     x[rows * c - 1] = (REAL)NAN;
-    RUN(FS(batch_norm_forward)(y, mean, var, rstd, x, NULL, NULL, rows, c, 1e-5, 1));
+    REAL *running_mean = inout("running_mean", c), *running_var = inout("running_var", c);
+    RUN(FS(batch_norm_forward)(y, mean, var, rstd, running_mean, running_var, x, NULL, NULL, rows, c, 0.1, 1e-5, 1));
     for (ptrdiff_t i = 0; i < rows * c; i++) EXPECT(isnan(y[i]) == (i % c == c - 1));
+    for (ptrdiff_t j = 0; j < c; j++) {
+        EXPECT(isnan(running_mean[j]) == (j == c - 1));
+        EXPECT(isnan(running_var[j]) == (j == c - 1));
+    }
     RUN(FS(layer_norm_forward)(z, mean, rstd, x, NULL, NULL, rows, c, 1e-5));
     for (ptrdiff_t i = 0; i < rows * c; i++) EXPECT(isnan(z[i]) == (i / c == rows - 1));
 }
 
 const struct test FS(tests_norm)[] = {{"batch_norm_forward", batch_norm_forward},
+                                      {"running statistics", running_statistics},
+                                      {"running statistics that overlap", running_statistics_that_overlap},
                                       {"batch_norm_inference", batch_norm_inference},
                                       {"batch_norm_backward", batch_norm_backward},
                                       {"layer_norm_forward", layer_norm_forward},

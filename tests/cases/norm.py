@@ -8,7 +8,7 @@ import numpy as np
 import fastscratch as fs
 from fastscratch.ops.norm import batch_norm, batch_norm_relu, group_norm, instance_norm, layer_norm
 
-from .case import Case, normal
+from .case import Case, normal, positive
 
 
 def _training(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
@@ -17,6 +17,15 @@ def _training(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
 
 def _training_relu(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
     return batch_norm_relu(x, None, None, weight, bias, training=True)
+
+
+def _tracked(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """What is compared is the result, and what it leaves in the running statistics."""
+
+    def call(x: fs.Tensor, mean: fs.Tensor, var: fs.Tensor, *affine: fs.Tensor) -> Any:
+        return operation(x, mean, var, *affine, training=True, momentum=0.3), mean, var
+
+    return call
 
 
 def _inference_relu(x: fs.Tensor, weight: Any = None, bias: Any = None) -> fs.Tensor:
@@ -51,6 +60,12 @@ CASES = [
     Case("batch_norm_relu_threads", _training_relu, (normal(40, 17, 15, 13), normal(17), normal(17)), differences=False),
     Case("batch_norm_relu_tails", _training_relu, (normal(131, 77), normal(77), normal(77)), differences=False),
     Case("batch_norm_relu_inference", _inference_relu, (normal(3, 4, 2, 5), normal(4), normal(4))),
+    Case("batch_norm_running", _tracked(batch_norm), (normal(6, 5), normal(5), positive(5), normal(5), normal(5)),
+         gradient=False, inplace=True),
+    Case("batch_norm_running_threads", _tracked(batch_norm), (normal(40, 17, 15, 13), normal(17), positive(17)),
+         gradient=False, inplace=True),
+    Case("batch_norm_relu_running", _tracked(batch_norm_relu),
+         (normal(2, 3, 4, 5), normal(3), positive(3), normal(3), normal(3)), gradient=False, inplace=True),
     Case("layer_norm", lambda x, w, b: layer_norm(x, w.shape, w, b), (normal(6, 5), normal(5), normal(5)),
          bench=(normal(64, 128, 256), normal(256), normal(256))),
     Case("layer_norm_plain", _layer(2, 3), (normal(4, 2, 3),)),

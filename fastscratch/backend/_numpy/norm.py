@@ -79,8 +79,26 @@ def _but_channels(x: Array) -> tuple[int, ...]:
     return (0, *range(2, x.ndim))
 
 
+def _running_bound(
+    unit: float, running: Array | None, batch: Array, batch_error: Array, momentum: float
+) -> Array | None:
+    if running is None:
+        return None
+    size = np.abs((1 - momentum) * running) + np.abs(momentum * batch)
+    return abs(momentum) * batch_error + 4 * unit * size
+
+
 def _batch_norm_bound(
-    unit: float, y: Any, x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
+    unit: float,
+    y: Any,
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    momentum: float,
+    eps: float,
+    relu: bool = False,
 ) -> Any:
     terms = min(128, x.size / x.shape[1]) + 16
     w, b, mean, var, rstd = _of_channels(x, weight, bias, *y[1:])
@@ -88,7 +106,11 @@ def _batch_norm_bound(
     var_error += 2 * unit * var
     rstd_error = _rstd_bound(unit, var, var_error, eps)
     out = _output_bound(unit, x, mean, rstd, (mean_error, rstd_error), w, b)
-    return out, mean_error.ravel(), var_error.ravel(), rstd_error.ravel()
+    errors = mean_error.ravel(), var_error.ravel(), rstd_error.ravel()
+    unbiased = _unbiased(x)
+    moved = _running_bound(unit, running_mean, y[1], errors[0], momentum)
+    spread = _running_bound(unit, running_var, unbiased * y[2], unbiased * errors[1], momentum)
+    return moved, spread, (out, *errors)
 
 
 def _inference_bound(
@@ -159,17 +181,42 @@ def _layer_norm_backward_bound(
 # ---- kernels ----
 
 
-@bounded(_batch_norm_bound)
+def _unbiased(x: Array) -> float:
+    """How many times the biased variance the unbiased one is."""
+    count = x.size // x.shape[1]
+    return count / max(1, count - 1)
+
+
+def _move_average(running: Array | None, batch: Array, momentum: float) -> None:
+    if running is not None:
+        running[...] = (1 - momentum) * running + momentum * batch
+
+
+@bounded(_batch_norm_bound, inplace=(3, 4))
 def batch_norm_forward(
-    x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    momentum: float,
+    eps: float,
+    relu: bool = False,
 ) -> tuple[Array, ...]:
-    """y, mean, biased var and rstd = 1 / sqrt(var + eps) of each channel of x (n, c, ...); with relu, max(y, 0)."""
+    """y, mean, biased var and rstd = 1 / sqrt(var + eps) of each channel of x (n, c, ...); with relu, max(y, 0).
+
+    Then, in place, running = (1 - momentum) running + momentum batch of the mean and of the unbiased variance.
+    """
     if x.size == 0:
         raise ValueError(f"batch_norm_forward: x is empty, shape {x.shape}")
+    if running_var is not None and x.size < 2 * x.shape[1]:
+        raise ValueError(f"batch_norm_forward: running_var needs 2 values per channel, got x of shape {x.shape}")
     mean, var = _moments(x, _but_channels(x))
     rstd = _rstd(var, eps)
     w, b = _of_channels(x, weight, bias)
     y = _normalised(x, mean, rstd, w, b, relu)
+    _move_average(running_mean, mean.ravel(), momentum)
+    _move_average(running_var, var.ravel() * _unbiased(x), momentum)
     return y, mean.ravel(), var.ravel(), rstd.ravel()
 
 

@@ -1,10 +1,12 @@
 # Batch norm and layer norm.
 
 cdef extern from "fastscratch.h" nogil:
-    int fs_batch_norm_forward_f32(void *y, void *mean, void *var, void *rstd, const void *x, const void *weight,
-                                  const void *bias, ptrdiff_t rows, ptrdiff_t c, double eps, int relu)
-    int fs_batch_norm_forward_f64(void *y, void *mean, void *var, void *rstd, const void *x, const void *weight,
-                                  const void *bias, ptrdiff_t rows, ptrdiff_t c, double eps, int relu)
+    int fs_batch_norm_forward_f32(void *y, void *mean, void *var, void *rstd, void *running_mean, void *running_var,
+                                  const void *x, const void *weight, const void *bias, ptrdiff_t rows, ptrdiff_t c,
+                                  double momentum, double eps, int relu)
+    int fs_batch_norm_forward_f64(void *y, void *mean, void *var, void *rstd, void *running_mean, void *running_var,
+                                  const void *x, const void *weight, const void *bias, ptrdiff_t rows, ptrdiff_t c,
+                                  double momentum, double eps, int relu)
     int fs_batch_norm_inference_f32(void *y, const void *x, const void *weight, const void *bias, const void *mean,
                                     const void *var, ptrdiff_t rows, ptrdiff_t c, double eps, int relu)
     int fs_batch_norm_inference_f64(void *y, const void *x, const void *weight, const void *bias, const void *mean,
@@ -73,11 +75,26 @@ cdef cnp.ndarray vector(object x, str name, int typenum, ptrdiff_t n):
     return a
 
 
+cdef cnp.ndarray changed_vector(object x, str name, int typenum, ptrdiff_t n):
+    """None for None; else x, or a copy of it for put_back(), as n numbers in a row that C may change."""
+    if x is None:
+        return None
+    cdef cnp.ndarray a = vector(x, name, typenum, n)
+    if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>x):
+        raise ValueError(f"{name} is read-only")
+    return a
+
+
+cdef int put_back(object x, cnp.ndarray a) except -1:
+    """Bring home what was computed in a copy."""
+    return 0 if a is x else PyArray_CopyInto(<cnp.ndarray>x, a)
+
+
 cdef void *data_or_null(cnp.ndarray x) noexcept:
     return NULL if x is None else cnp.PyArray_DATA(x)
 
 
-def batch_norm_forward(x, weight, bias, eps, relu=False):
+def batch_norm_forward(x, weight, bias, running_mean, running_var, momentum, eps, relu=False):
     cdef int typenum = floating(x, "x"), status, rectified = relu
     cdef cnp.ndarray a = by_channel(x, "x", typenum)
     cdef ptrdiff_t c = cnp.PyArray_DIM(a, 1), rows = cnp.PyArray_SIZE(a) // max(c, 1)
@@ -85,6 +102,10 @@ def batch_norm_forward(x, weight, bias, eps, relu=False):
     cdef cnp.ndarray b = None if bias is None else vector(bias, "bias", typenum, c)
     if cnp.PyArray_SIZE(a) == 0:
         raise ValueError(f"batch_norm_forward: x is empty, shape {x.shape}")
+    if running_var is not None and rows < 2:
+        raise ValueError(f"batch_norm_forward: running_var needs 2 values per channel, got x of shape {x.shape}")
+    cdef cnp.ndarray run_mean = changed_vector(running_mean, "running_mean", typenum, c)
+    cdef cnp.ndarray run_var = changed_vector(running_var, "running_var", typenum, c)
     cdef cnp.ndarray y = like(a), mean = new_1d(c, typenum), var = new_1d(c, typenum), rstd = new_1d(c, typenum)
     cdef void *yp = cnp.PyArray_DATA(y)
     cdef void *mp = cnp.PyArray_DATA(mean)
@@ -93,13 +114,17 @@ def batch_norm_forward(x, weight, bias, eps, relu=False):
     cdef void *xp = cnp.PyArray_DATA(a)
     cdef void *wp = data_or_null(w)
     cdef void *bp = data_or_null(b)
-    cdef double epsilon = eps
+    cdef void *rmp = data_or_null(run_mean)
+    cdef void *rvp = data_or_null(run_var)
+    cdef double factor = momentum, epsilon = eps
     with nogil:
         if typenum == cnp.NPY_FLOAT64:
-            status = fs_batch_norm_forward_f64(yp, mp, vp, rp, xp, wp, bp, rows, c, epsilon, rectified)
+            status = fs_batch_norm_forward_f64(yp, mp, vp, rp, rmp, rvp, xp, wp, bp, rows, c, factor, epsilon, rectified)
         else:
-            status = fs_batch_norm_forward_f32(yp, mp, vp, rp, xp, wp, bp, rows, c, epsilon, rectified)
+            status = fs_batch_norm_forward_f32(yp, mp, vp, rp, rmp, rvp, xp, wp, bp, rows, c, factor, epsilon, rectified)
     raise_for(status, "batch_norm_forward")
+    put_back(running_mean, run_mean)
+    put_back(running_var, run_var)
     return y, mean, var, rstd
 
 
