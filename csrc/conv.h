@@ -96,7 +96,7 @@ int FS(pass_images)(const struct FS(pass) * p, REAL *to, const REAL *from, ptrdi
                     REAL *workspace);
 void FS(pass_end)(struct FS(pass) * p); /* after a failure to begin, too */
 
-/* ---- winograd.c: F(4x4, 3x3), for 3 x 3 filters, stride and dilation 1, padding 0 to 2 ----
+/* ---- winograd.c: F(4x4, 3x3), for 3 x 3 filters, stride 1, padding up to twice the dilation ----
  * A status of FS_EDOMAIN says that something was not finite: one infinity spoils a whole tile, so the result is of no use
  * and the direct kernel has to make it. */
 

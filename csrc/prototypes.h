@@ -81,7 +81,7 @@ int FN(conv2d_pool_backward)(T *dx, T *dw, T *db, const T *dy, const uint8_t *co
 /* Winograd's algorithm, where it is used (fs_conv_algorithm_set), has other bounds. With u the unit roundoff and A, B, G the
  * matrices of simd/winograd.c, and c and k the channels and filters of a group, the error of a tile of y is at most
  *   (c + 24) u (|A^T| (sum over channels of (|G||w||G^T|) . (|B^T||x||B|)) |A| + |b|),
- * element by element; with A, A^T in place of B^T, B and B, B^T in place of A^T, A where the output has more tiles than the
+ * element by element (with dilation, the pixels of a tile are as far apart as those of a filter); with A, A^T in place of B^T, B and B, B^T in place of A^T, A where the output has more tiles than the
  * input, w turned round; that of dx the same with dy, the filters turned and k in place of c; and that of dw
  *   (tiles + 19) u |G^T| (sum over tiles of (|A||dy||A^T|) . (|B^T||x||B|)) |G|.
  * An error is small beside the largest |w||x| of its tile, not beside its own: by at most 48^2 (c + 24) u c max |w| max |x|.

@@ -11,6 +11,9 @@
  * give 6 x 6 outputs, which overlap and are added. The gradient in w sums, over tiles, the products of transformed tiles of
  * x and of dy; partial sums are those of fixed ranges of images.
  *
+ * With dilation d a filter joins only pixels whose places are equal modulo d: the pixels of a tile are d apart, and d x d tiles
+ * lie one in the other.
+ *
  * Rounding errors are larger than those of the direct kernel: the bounds are in prototypes.h.
  * A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
  */
@@ -27,6 +30,7 @@ enum {
     TAPS = FS_WINOGRAD_TAPS,
     MAX_VL = 16,
     MIN_CHANNELS = 8, /* with fewer the transforms cost more than the products save, */
+    MIN_APART = 16,   /* or with dilation, where the direct kernel needs no more time and more tiles are cut off, */
     MIN_SIZE = 3,     /* and so they do for outputs that fill less than half a tile */
     BLOCK = 56,       /* tiles in a block, */
     FEW_TILES = 14,   /* and so few that threads share the panels of filters instead, each of them transformed where it is used */
@@ -46,16 +50,24 @@ static ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 static ptrdiff_t round_up(ptrdiff_t a, ptrdiff_t b) { return ceil_div(a, b) * b; }
 
+/* Tiles along `size` pixels, 4 of them d apart in each, and where one begins: d tiles fill 4 d pixels, the last are cut off. */
+static ptrdiff_t tiles_along(ptrdiff_t size, ptrdiff_t d) { return size / (OUT * d) * d + min(d, size % (OUT * d)); }
+static ptrdiff_t tile_begin(ptrdiff_t t, ptrdiff_t d) { return t / d * OUT * d + t % d; }
+
 /* Tiles of 4 x 4 that cover an image. */
 typedef struct {
     ptrdiff_t columns, count;
 } grid;
-static grid grid_of(ptrdiff_t h, ptrdiff_t w) { return (grid){ceil_div(w, OUT), ceil_div(h, OUT) * ceil_div(w, OUT)}; }
+static grid grid_of(const shape *s, ptrdiff_t h, ptrdiff_t w) {
+    const ptrdiff_t columns = tiles_along(w, s->dilation_w);
+    return (grid){columns, tiles_along(h, s->dilation_h) * columns};
+}
 
-static grid output_grid(const shape *s) { return grid_of(s->out_h, s->out_w); }
+static grid input_grid(const shape *s) { return grid_of(s, s->h, s->w); }
+static grid output_grid(const shape *s) { return grid_of(s, s->out_h, s->out_w); }
 /* Is the convolution done the other way round? */
-static int scatters(const shape *s) { return grid_of(s->h, s->w).count < output_grid(s).count; }
-static grid convolution_grid(const shape *s) { return scatters(s) ? grid_of(s->h, s->w) : output_grid(s); }
+static int scatters(const shape *s) { return input_grid(s).count < output_grid(s).count; }
+static grid convolution_grid(const shape *s) { return scatters(s) ? input_grid(s) : output_grid(s); }
 
 static ptrdiff_t lanes(void) { return FS(simd)->gemm_nr / 2; }
 static ptrdiff_t group_channels(const shape *s) { return s->c / s->groups; }
@@ -87,27 +99,31 @@ int FS(winograd_applies)(const shape *s) {
     const int asked = fs_conv_algorithm_get();
     if (sizeof(REAL) != sizeof(float) || asked == FS_DIRECT || asked == FS_IM2COL) return 0;
     if (s->r != TAPS || s->s != TAPS || s->stride_h != 1 || s->stride_w != 1) return 0;
-    if (s->dilation_h != 1 || s->dilation_w != 1) return 0;
-    if (s->pad_h < 0 || s->pad_w < 0 || s->pad_h >= TAPS || s->pad_w >= TAPS) return 0;
+    if (s->pad_h < 0 || s->pad_h > (TAPS - 1) * s->dilation_h) return 0;
+    if (s->pad_w < 0 || s->pad_w > (TAPS - 1) * s->dilation_w) return 0;
+    if (s->out_h < s->dilation_h || s->out_w < s->dilation_w) return 0;
     if (asked == FS_WINOGRAD) return 1;
-    return min(group_channels(s), group_filters(s)) >= MIN_CHANNELS && min(s->out_h, s->out_w) >= MIN_SIZE;
+    const ptrdiff_t least = max(s->dilation_h, s->dilation_w) > 1 ? MIN_APART : MIN_CHANNELS;
+    return min(group_channels(s), group_filters(s)) >= least &&
+           min(s->out_h / s->dilation_h, s->out_w / s->dilation_w) >= MIN_SIZE;
 }
 
 /* ---- tiles ---- */
 
-/* Tiles t0 .. t0 + count of a batch of images h x w x c: `size` rows and columns from OUT times their place, less padding. */
-static void place(struct fs_tile *tile, grid g, ptrdiff_t t0, ptrdiff_t count, ptrdiff_t h, ptrdiff_t w, ptrdiff_t c,
-                  ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t size) {
+/* Tiles t0 .. t0 + count of a batch of images h x w x c: `size` rows and columns from where they begin, less padding. */
+static void place(struct fs_tile *tile, const shape *s, grid g, ptrdiff_t t0, ptrdiff_t count, ptrdiff_t h, ptrdiff_t w,
+                  ptrdiff_t c, ptrdiff_t pad_h, ptrdiff_t pad_w, ptrdiff_t size) {
+    const ptrdiff_t down = s->dilation_h, across = s->dilation_w;
     ptrdiff_t n = t0 / g.count, at = t0 % g.count, row = at / g.columns, column = at % g.columns;
     for (ptrdiff_t t = 0; t < count; t++) {
-        const ptrdiff_t i = row * OUT - pad_h, j = column * OUT - pad_w;
+        const ptrdiff_t i = tile_begin(row, down) - pad_h, j = tile_begin(column, across) - pad_w;
         tile[t] = (struct fs_tile){.first = ((n * h + i) * w + j) * c,
-                                   .row = w * c,
-                                   .pixel = c,
-                                   .top = max(0, -i),
-                                   .bottom = min(size, h - i),
-                                   .left = max(0, -j),
-                                   .right = min(size, w - j)};
+                                   .row = down * w * c,
+                                   .pixel = across * c,
+                                   .top = max(0, ceil_div(-i, down)),
+                                   .bottom = min(size, ceil_div(h - i, down)),
+                                   .left = max(0, ceil_div(-j, across)),
+                                   .right = min(size, ceil_div(w - j, across))};
         if (++column < g.columns) continue;
         column = 0;
         if (++row < g.count / g.columns) continue;
@@ -118,17 +134,17 @@ static void place(struct fs_tile *tile, grid g, ptrdiff_t t0, ptrdiff_t count, p
 
 /* 6 x 6 inputs of a tile, 4 x 4 outputs; and, the other way round, 4 x 4 inputs and 6 x 6 outputs. */
 static void input_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
-    place(tile, output_grid(s), t0, count, s->h, s->w, s->c, s->pad_h, s->pad_w, IN);
+    place(tile, s, output_grid(s), t0, count, s->h, s->w, s->c, s->pad_h, s->pad_w, IN);
 }
 static void output_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
-    place(tile, output_grid(s), t0, count, s->out_h, s->out_w, s->k, 0, 0, OUT);
+    place(tile, s, output_grid(s), t0, count, s->out_h, s->out_w, s->k, 0, 0, OUT);
 }
 static void source_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
-    place(tile, grid_of(s->h, s->w), t0, count, s->h, s->w, s->c, 0, 0, OUT);
+    place(tile, s, input_grid(s), t0, count, s->h, s->w, s->c, 0, 0, OUT);
 }
 static void target_tiles(struct fs_tile *tile, const shape *s, ptrdiff_t t0, ptrdiff_t count) {
-    const ptrdiff_t pad_h = TAPS - 1 - s->pad_h, pad_w = TAPS - 1 - s->pad_w;
-    place(tile, grid_of(s->h, s->w), t0, count, s->out_h, s->out_w, s->k, pad_h, pad_w, IN);
+    const ptrdiff_t pad_h = (TAPS - 1) * s->dilation_h - s->pad_h, pad_w = (TAPS - 1) * s->dilation_w - s->pad_w;
+    place(tile, s, input_grid(s), t0, count, s->out_h, s->out_w, s->k, pad_h, pad_w, IN);
 }
 
 /* C[m,n] = (accumulate ? C : 0) + A B, tile by tile, the rows split evenly. */

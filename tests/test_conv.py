@@ -62,9 +62,9 @@ def auto() -> Iterator[None]:
     fs.backend.set_conv_algorithm("auto")
 
 
-def _all_results(x: np.ndarray, w: np.ndarray, padding: int, groups: int = 1) -> list[np.ndarray]:
+def _all_results(x: np.ndarray, w: np.ndarray, padding: int, groups: int = 1, dilation: int = 1) -> list[np.ndarray]:
     """y, dx, dw, db of one convolution, by the backend in force."""
-    geometry: Any = ((1, 1), (padding, padding), (1, 1), groups)
+    geometry: Any = ((1, 1), (padding, padding), (dilation, dilation), groups)
     y = fs.backend.conv2d_forward(x, w, None, *geometry, False)
     dy = np.random.default_rng(5).standard_normal(y.shape).astype(x.dtype)
     return [y, *fs.backend.conv2d_backward(dy, x, w, *geometry, True, True, True)]
@@ -95,6 +95,10 @@ def test_every_algorithm_is_within_its_bound(auto: None, algorithm: str, padding
         for height, width in ((3, 3), (7, 10), (13, 5)):
             _all_results(_images(rng, 2, c, height, width), _images(rng, k, c, 3, 3), padding)
             _all_results(_images(rng, 2, 3 * c, height, width), _images(rng, 3 * k, c, 3, 3), padding, 3)
+            for dilation in (2, 3):  # both may be larger than the image
+                _all_results(
+                    _images(rng, 2, c, height, width), _images(rng, k, c, 3, 3), dilation + padding, 1, dilation
+                )
         _all_results(_images(rng, 1, c, 6, 6).astype(np.float64), rng.standard_normal((k, c, 3, 3)), padding)
 
 
@@ -109,9 +113,9 @@ def test_algorithm_changes_nothing_in_numpy(auto: None) -> None:
                 np.testing.assert_array_equal(got, wanted)
 
 
-def _by(algorithm: str, x: np.ndarray, w: np.ndarray, padding: int, groups: int) -> list[bytes]:
+def _by(algorithm: str, x: np.ndarray, w: np.ndarray, *geometry: int) -> list[bytes]:
     fs.backend.set_conv_algorithm(algorithm)
-    return [part.tobytes() for part in _all_results(x, w, padding, groups)]
+    return [part.tobytes() for part in _all_results(x, w, *geometry)]
 
 
 @needs_extension
@@ -122,36 +126,41 @@ def test_rule_of_the_kernels_is_that_of_their_bounds(auto: None) -> None:
     seen = set()
     with fs.backend.use("c"):
         shapes = [
-            (groups, *shape)
+            (groups, 1, *shape)
             for groups in (1, 3)
             for shape in itertools.product((1, 4, 7, 8, 9, 16), (1, 7, 8, 24), (1, 2, 3, 4, 6, 7, 9, 14), (0, 1, 2))
         ]
-        for groups, c, k, size, padding in shapes:
-            if size + 2 * padding < 3 or (groups > 1 and size not in (1, 4, 9)):
+        shapes += itertools.product((1,), (2, 3), (15, 16), (16, 17), (2, 3, 6, 8, 9, 13), (0, 1, 2, 3, 4, 5, 6, 7))
+        for groups, dilation, c, k, size, padding in shapes:
+            if size + 2 * padding <= 2 * dilation or (groups > 1 and size not in (1, 4, 9)):
                 continue
             x, w = _images(rng, 1, groups * c, size, size), _images(rng, groups * k, c, 3, 3)
-            auto_, winograd, direct = (_by(name, x, w, padding, groups) for name in ("auto", "winograd", "direct"))
+            auto_, winograd, direct = (
+                _by(name, x, w, padding, groups, dilation) for name in ("auto", "winograd", "direct")
+            )
             fs.backend.set_conv_algorithm("auto")
-            out = size + 2 * padding - 2
-            plain: Any = ((3, 3), (1, 1), (padding, padding), (1, 1))
-            turned: Any = ((3, 3), (1, 1), (2 - padding, 2 - padding), (1, 1))
+            out, turned_padding = size + 2 * padding - 2 * dilation, 2 * dilation - padding
+            plain: Any = ((3, 3), (1, 1), (padding, padding), (dilation, dilation))
+            turned: Any = ((3, 3), (1, 1), (turned_padding, turned_padding), (dilation, dilation))
             forward = rule.applies(eps, c, k, (out, out), *plain)
             back = rule.applies(eps, k, c, (size, size), *turned)
             used = (forward, back, forward)
             seen.add(used)
             for i, by_tiles in enumerate(used):
-                assert auto_[i] == (winograd if by_tiles else direct)[i], (groups, c, k, size, padding, i)
+                assert auto_[i] == (winograd if by_tiles else direct)[i], (groups, dilation, c, k, size, padding, i)
     assert {(True, True, True), (False, False, False)} <= seen
 
 
 @needs_extension
 @pytest.mark.parametrize("place", ["x", "w", "dy"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
-@pytest.mark.parametrize("groups", [1, 2])
-def test_input_that_is_not_finite_goes_to_the_direct_kernel(auto: None, place: str, bad: float, groups: int) -> None:
+@pytest.mark.parametrize(("groups", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_input_that_is_not_finite_goes_to_the_direct_kernel(
+    auto: None, place: str, bad: float, groups: int, dilation: int
+) -> None:
     """An infinity, or what overflows on the way, spoils what it touches and not the tile."""
     rng = np.random.default_rng(3)
-    geometry: Any = ((1, 1), (1, 1), (1, 1), groups)
+    geometry: Any = ((1, 1), (dilation, dilation), (dilation, dilation), groups)
     c, k = 16 * groups, 8 * groups
     arrays = {"x": _images(rng, 2, c, 9, 9), "w": _images(rng, k, 16, 3, 3), "dy": _images(rng, 2, k, 9, 9)}
     arrays[place][(0,) * 4] = bad
@@ -174,14 +183,21 @@ def test_input_that_is_not_finite_goes_to_the_direct_kernel(auto: None, place: s
 def test_winograd_in_numpy_is_the_convolution() -> None:
     """The formula whose sizes are the error bound, with its own matrices."""
     rng = np.random.default_rng(1)
-    for shape, k, padding in (((2, 3, 7, 9), 4, (1, 2)), ((1, 2, 3, 3), 2, (0, 0)), ((2, 2, 3, 4), 3, (2, 2))):
+    for shape, k, padding, dilation in (
+        ((2, 3, 7, 9), 4, (1, 2), (1, 1)),
+        ((1, 2, 3, 3), 2, (0, 0), (1, 1)),
+        ((2, 2, 3, 4), 3, (2, 2), (1, 1)),
+        ((2, 2, 9, 14), 3, (1, 3), (2, 3)),
+        ((2, 2, 1, 5), 3, (6, 4), (3, 2)),
+    ):
         x, w = rng.standard_normal(shape), rng.standard_normal((k, shape[1], 3, 3))
-        geometry: Any = ((1, 1), padding, (1, 1), 1)
+        geometry: Any = ((1, 1), padding, dilation, 1)
         y = fs.backend._numpy.conv2d_forward(x, w, None, *geometry, False)
         dy = rng.standard_normal(y.shape)
         dw = fs.backend._numpy.conv2d_backward(dy, x, w, *geometry, False, True, False)[1]
-        np.testing.assert_allclose(rule.convolve(x, w, padding, rule.MATRICES), y, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(rule.filter_gradient(dy, x, padding, rule.MATRICES), dw, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(rule.convolve(x, w, padding, dilation, rule.MATRICES), y, rtol=0, atol=1e-12)
+        by_tiles = rule.filter_gradient(dy, x, padding, dilation, rule.MATRICES)
+        np.testing.assert_allclose(by_tiles, dw, rtol=0, atol=1e-12)
 
 
 X, W = (2, 3, 4, 5), (4, 3, 3, 3)

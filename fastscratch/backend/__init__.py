@@ -173,9 +173,9 @@ def set_conv_algorithm(name: str) -> None:
     name : {"auto", "direct", "winograd", "im2col"}
         ``im2col`` writes out the inputs of each output pixel and multiplies matrices; ``direct`` leaves the image where it
         is, and is im2col where a row of the filter holds few numbers, with dilation or with groups. ``winograd`` is
-        F(4x4, 3x3), for float32, 3 x 3 filters, stride 1, padding up to 2 and any groups, forward and for both gradients;
-        elsewhere, and for input that is not finite, it is direct. ``auto`` chooses by the shape alone, never by the
-        number of threads.
+        F(4x4, 3x3), for float32, 3 x 3 filters, stride 1, any dilation, padding up to twice that, and any groups, forward
+        and for both gradients; elsewhere, and for input that is not finite, it is direct. ``auto`` chooses by the shape
+        alone, never by the number of threads.
 
     Raises
     ------

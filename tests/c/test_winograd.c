@@ -18,6 +18,24 @@ static shape in_groups(shape s, ptrdiff_t groups) {
     return s;
 }
 
+static shape dilated(shape s, ptrdiff_t down, ptrdiff_t across, ptrdiff_t pad_h, ptrdiff_t pad_w) {
+    s.dilation_h = down, s.dilation_w = across;
+    s.pad_h = pad_h, s.pad_w = pad_w;
+    s.out_h = s.h + 2 * (pad_h - down);
+    s.out_w = s.w + 2 * (pad_w - across);
+    return s;
+}
+
+static ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+/* Phases of unequal size, some of them empty: an image may be smaller than the dilation. */
+static shape some_dilation(shape s) {
+    const ptrdiff_t down = 1 + check_below(3), across = 1 + check_below(4);
+    const ptrdiff_t least_h = larger(0, down - (s.h - 1) / 2), least_w = larger(0, across - (s.w - 1) / 2);
+    return dilated(s, down, across, least_h + check_below(2 * down + 1 - least_h),
+                   least_w + check_below(2 * across + 1 - least_w));
+}
+
 /* Images of up to three tiles, some hardly larger than a filter; channels around the width of a register. */
 static shape some_image(void) {
     const ptrdiff_t pad_h = check_below(3), pad_w = check_below(3);
@@ -42,15 +60,16 @@ static wide output_of(const shape *s, const REAL *x, const REAL *w, ptrdiff_t y,
     for (ptrdiff_t c = first; c < first + cg; c++) {
         for (ptrdiff_t t = 0; t < 9; t++) {
             const wide factor = turned ? w[(c * kg + k % kg) * 9 + 8 - t] : w[(k * cg + c - first) * 9 + t];
-            sum += factor * at(x + c, n, s->h, s->w, s->c, i - s->pad_h + t / 3, j - s->pad_w + t % 3);
+            sum += factor * at(x + c, n, s->h, s->w, s->c, i - s->pad_h + t / 3 * s->dilation_h,
+                               j - s->pad_w + t % 3 * s->dilation_w);
         }
     }
     return sum;
 }
 
 static void name_case(const char *what, const shape *s) {
-    CASE("%s n=%td c=%td %tdx%td k=%td pad %td,%td groups %td", what, s->n, s->c, s->h, s->w, s->k, s->pad_h, s->pad_w,
-         s->groups);
+    CASE("%s n=%td c=%td %tdx%td k=%td pad %td,%td dilation %td,%td groups %td", what, s->n, s->c, s->h, s->w, s->k,
+         s->pad_h, s->pad_w, s->dilation_h, s->dilation_w, s->groups);
 }
 
 /* 48 is the largest of sum |A| |G| |B^T| along one dimension, and more than overlapping sums |B| |G| |A| come to. */
@@ -78,6 +97,9 @@ static void convolve_case(shape s, int variant) {
 
 static void convolve(void) {
     for (int i = 0; i < 60; i++) convolve_case(some_image(), i);
+    for (int i = 0; i < 60; i++) convolve_case(some_dilation(some_image()), i);
+    convolve_case(dilated(image(9, 16, 13, 14, 33, 1, 1), 2, 2, 2, 2), 4);
+    convolve_case(dilated(image(2, 16, 21, 19, 33, 1, 1), 3, 2, 6, 4), 5); /* the other way round */
     convolve_case(image(9, 16, 13, 14, 33, 1, 1), 4);
     convolve_case(image(9, 16, 11, 11, 33, 2, 2), 5);
     convolve_case(in_groups(image(9, 16, 14, 14, 16, 1, 1), 4), 6);
@@ -103,17 +125,26 @@ static void images(void) {
     }
 }
 
+/* Tiles of 4 pixels, d apart: those of each phase. */
+static ptrdiff_t tiles_along(ptrdiff_t size, ptrdiff_t d) {
+    ptrdiff_t tiles = 0;
+    for (ptrdiff_t phase = 0; phase < d && phase < size; phase++) tiles += ((size - phase + d - 1) / d + 3) / 4;
+    return tiles;
+}
+
 static void gradient_case(shape s, int want_b) {
     name_case("filters", &s);
     const REAL *x = input("x", inputs(&s)), *dy = input("dy", outputs(&s));
     REAL *dw = output("dw", filters(&s)), *db = want_b ? output("db", s.k) : NULL;
-    const ptrdiff_t pixels = s.n * s.out_h * s.out_w, tiles = s.n * ((s.out_h + 3) / 4) * ((s.out_w + 3) / 4);
+    const ptrdiff_t pixels = s.n * s.out_h * s.out_w;
+    const ptrdiff_t tiles = s.n * tiles_along(s.out_h, s.dilation_h) * tiles_along(s.out_w, s.dilation_w);
     RUN(FS(winograd_filter_gradient)(dw, db, dy, x, &s));
     for (ptrdiff_t i = 0; i < filters(&s); i++) {
         const ptrdiff_t cg = s.c / s.groups, t = i % 9, k = i / 9 / cg, c = i / 9 % cg + k / (s.k / s.groups) * cg;
         wide sum = 0;
         for (ptrdiff_t p = 0; p < pixels; p++) {
-            const ptrdiff_t column = p % s.out_w - s.pad_w + t % 3, row = p / s.out_w % s.out_h - s.pad_h + t / 3;
+            const ptrdiff_t column = p % s.out_w - s.pad_w + t % 3 * s.dilation_w;
+            const ptrdiff_t row = p / s.out_w % s.out_h - s.pad_h + t / 3 * s.dilation_h;
             sum += dy[p * s.k + k] * at(x + c, p / s.out_w / s.out_h, s.h, s.w, s.c, row, column);
         }
         /* 54 is above the largest of sum |G^T| |A| |B^T| along one dimension. */
@@ -128,15 +159,17 @@ static void gradient_case(shape s, int want_b) {
 
 static void filter_gradient(void) {
     for (int i = 0; i < 40; i++) gradient_case(some_image(), i % 2);
+    for (int i = 0; i < 40; i++) gradient_case(some_dilation(some_image()), i % 2);
     gradient_case(image(40, 9, 13, 14, 33, 1, 1), 1); /* several partial sums */
     gradient_case(in_groups(image(40, 9, 13, 14, 17, 1, 1), 2), 1);
 }
 
 /* Whatever is not finite is reported, wherever it lies; the convolution then is that of the direct kernel to the bit. */
 static void not_finite(void) {
-    const shape s = image(2, 9, 5, 6, 8, 1, 1);
+    const shape plain = image(2, 9, 5, 6, 8, 1, 1), apart = dilated(plain, 2, 3, 2, 3);
     static const REAL bad[] = {(REAL)NAN, (REAL)INFINITY};
     for (int i = 0; i < 40; i++) {
+        const shape s = i / 6 % 2 ? apart : plain;
         name_case("not finite", &s);
         REAL *x = input("x", inputs(&s)), *w = input("w", filters(&s)), *dy = input("dy", outputs(&s));
         REAL *y = output("y", outputs(&s)), *dw = output("dw", filters(&s)), *direct = output("direct", outputs(&s));
@@ -185,6 +218,15 @@ static void chosen(void) {
     s.groups = 4;
     EXPECT(FS(winograd_applies)(&s) == single);
     s.groups = 8; /* four channels in each */
+    EXPECT(!FS(winograd_applies)(&s));
+    s = dilated(image(64, 32, 9, 14, 64, 1, 1), 3, 2, 3, 4);
+    EXPECT(FS(winograd_applies)(&s) == single);
+    s.k = 15;
+    EXPECT(!FS(winograd_applies)(&s));
+    s.k = 64;
+    s = dilated(s, 3, 2, 3, 5);
+    EXPECT(!FS(winograd_applies)(&s));
+    s = dilated(s, 3, 2, 2, 4); /* phases of less than three rows */
     EXPECT(!FS(winograd_applies)(&s));
     EXPECT(fs_conv_algorithm_set(FS_ALGORITHM_COUNT) == FS_EINVAL && fs_conv_algorithm_set(-1) == FS_EINVAL);
     EXPECT(fs_conv_algorithm_get() == FS_AUTO);

@@ -24,9 +24,9 @@ def _joined(
     )
 
 
-def _winograd(name: str, image: tuple[int, ...], filters: tuple[int, ...], padding: Any = 0, groups: int = 1) -> Case:
+def _winograd(name: str, image: tuple[int, ...], filters: tuple[int, ...], **parameters: Any) -> Case:
     """A row that float32 computes by Winograd's algorithm; differences, in float64, would only repeat the other rows."""
-    call = lambda x, w, b: fs.conv2d(x, w, b, padding=padding, groups=groups)  # noqa: E731
+    call = lambda x, w, b: fs.conv2d(x, w, b, **parameters)  # noqa: E731
     return Case(name, call, (normal(*image), normal(*filters), normal(filters[0])), differences=False)
 
 
@@ -57,6 +57,10 @@ CASES = [
     _winograd("conv2d_winograd_batch", (40, 8, 11, 14), (8, 8, 3, 3), padding=(0, 1)),
     _winograd("conv2d_winograd_groups", (2, 48, 6, 7), (24, 16, 3, 3), padding=1, groups=3),
     _winograd("conv2d_winograd_groups_odd", (3, 18, 5, 9), (66, 9, 3, 3), groups=2),
+    _winograd("conv2d_winograd_dilated", (2, 17, 11, 14), (19, 17, 3, 3), padding=2, dilation=2),
+    _winograd("conv2d_winograd_dilated_full", (2, 16, 10, 8), (33, 16, 3, 3), padding=(6, 1), dilation=(3, 1)),
+    _winograd("conv2d_winograd_dilated_groups", (1, 32, 13, 19), (34, 16, 3, 3), groups=2, padding=(1, 4),
+              dilation=(2, 3)),
     # the image is the matrix
     _conv("conv2d_1x1", (2, 5, 3, 3), (4, 5, 1, 1)),
     _conv("conv2d_1x1_groups", (2, 4, 3, 2), (6, 2, 1, 1), groups=2),
@@ -82,6 +86,8 @@ CASES = [
     _joined("conv2d_relu_max_pool2d_winograd", conv2d_relu_max_pool2d, (3, 8, 9, 10), (9, 8, 3, 3), padding=1),
     _joined("conv2d_relu_max_pool2d_grouped", conv2d_relu_max_pool2d, (3, 16, 9, 10), (18, 8, 3, 3), padding=1, groups=2),
     _joined("conv2d_relu_max_pool2d_few_tiles", conv2d_relu_max_pool2d, (1, 9, 11, 10), (37, 9, 3, 3)),
+    _joined("conv2d_relu_max_pool2d_dilated", conv2d_relu_max_pool2d, (3, 16, 9, 10), (17, 16, 3, 3), padding=2,
+            dilation=2),
     _joined("conv2d_relu_winograd", conv2d_relu, (2, 9, 6, 7), (8, 9, 3, 3)),
     _joined("conv2d_max_pool2d", conv2d_relu_max_pool2d, (2, 1, 7, 6), (5, 1, 3, 3), relu=False),
     _joined("conv2d_relu_max_pool2d_unbatched", conv2d_relu_max_pool2d, (2, 5, 5), (3, 2, 2, 2)),

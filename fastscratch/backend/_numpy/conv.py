@@ -93,7 +93,7 @@ def _forward_bound(
     shape = (w.shape[1], w.shape[0] // groups, _out_size(x, w, stride, padding, dilation), w.shape[2:])
     if winograd.applies(eps, *shape, stride, padding, dilation):
         bias = 0.0 if b is None else eps * np.abs(b)[:, None, None]
-        bound = _either(bound, winograd.forward_bound(eps, x, w, padding, groups) + bias)
+        bound = _either(bound, winograd.forward_bound(eps, x, w, padding, dilation, groups) + bias)
     return bound
 
 
@@ -104,12 +104,12 @@ def _backward_bound(eps: float, y: Any, dy: Array, x: Array, w: Array, *rest: An
     terms = (w.shape[0] * w.shape[2] * w.shape[3], pixels, pixels)
     dx, dw, db = (None if part is None else (n + 2) * eps * part for part, n in zip(size, terms, strict=True))
     stride, padding, dilation, groups = rest[:4]
-    turned = (2 - padding[0], 2 - padding[1])
+    turned = (2 * dilation[0] - padding[0], 2 * dilation[1] - padding[1])
     c, k = w.shape[1], w.shape[0] // groups
     if dx is not None and winograd.applies(eps, k, c, x.shape[2:], w.shape[2:], stride, turned, dilation):
-        dx = _either(dx, winograd.input_bound(eps, dy, w, padding, groups))
+        dx = _either(dx, winograd.input_bound(eps, dy, w, padding, dilation, groups))
     if dw is not None and winograd.applies(eps, c, k, dy.shape[2:], w.shape[2:], stride, padding, dilation):
-        dw = _either(dw, winograd.filter_bound(eps, dy, x, padding, groups))
+        dw = _either(dw, winograd.filter_bound(eps, dy, x, padding, dilation, groups))
     return dx, dw, db
 
 
