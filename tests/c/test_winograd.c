@@ -97,7 +97,7 @@ static void convolve_case(shape s, int variant) {
 
 static void convolve(void) {
     for (int i = 0; i < 60; i++) convolve_case(some_image(), i);
-    for (int i = 0; i < 60; i++) convolve_case(some_dilation(some_image()), i);
+    for (int i = 0; i < 30; i++) convolve_case(some_dilation(some_image()), i);
     convolve_case(dilated(image(9, 16, 13, 14, 33, 1, 1), 2, 2, 2, 2), 4);
     convolve_case(dilated(image(2, 16, 21, 19, 33, 1, 1), 3, 2, 6, 4), 5); /* the other way round */
     convolve_case(image(9, 16, 13, 14, 33, 1, 1), 4);
@@ -159,7 +159,7 @@ static void gradient_case(shape s, int want_b) {
 
 static void filter_gradient(void) {
     for (int i = 0; i < 40; i++) gradient_case(some_image(), i % 2);
-    for (int i = 0; i < 40; i++) gradient_case(some_dilation(some_image()), i % 2);
+    for (int i = 0; i < 20; i++) gradient_case(some_dilation(some_image()), i % 2);
     gradient_case(image(40, 9, 13, 14, 33, 1, 1), 1); /* several partial sums */
     gradient_case(in_groups(image(40, 9, 13, 14, 17, 1, 1), 2), 1);
 }
