@@ -247,6 +247,13 @@ int FN(log_softmax_backward)(T *dx, const T *dy, const T *y, ptrdiff_t outer, pt
 int FN(logsumexp_forward)(T *y, const T *x, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
 int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t outer, ptrdiff_t n, ptrdiff_t inner);
 
+/* ---- scatter.c ---- */
+
+/* matrix[d, d] = sum_i w_i (x_i - s)(x_i - s)^T, symmetric to the bit, and total[d] = sum_i w_i (x_i - s), for the rows of
+ * x[n, d], weight[n] (NULL: 1 each) and shift[d] (NULL: 0). |error| <= (n + 8) eps times the sums of absolute values.
+ * n d (d + 1) operations. Outputs overlap no input. */
+int FN(scatter)(T *matrix, T *total, const T *x, const T *weight, const T *shift, ptrdiff_t n, ptrdiff_t d);
+
 /* ---- rbf.c ---- */
 
 /* k[m, n] = exp(-gamma |x_i - z_j|^2) for the rows of x[m, d] and z[n, d]. z NULL: z = x and n = m; then k is symmetric to

@@ -33,6 +33,7 @@ from .ops.arrange import *
 from .ops.comparison import *
 from .ops.conv import *
 from .ops.convert import *
+from .ops.cov import *
 from .ops.create import *
 from .ops.einsum import *
 from .ops.elementary import *

@@ -17,8 +17,13 @@ __all__ = [
     "MeanSquaredError",
     "accuracy",
     "accuracy_score",
+    "adjusted_rand_score",
     "confusion_matrix",
+    "log_loss",
+    "mean_absolute_error",
     "mean_squared_error",
+    "purity_score",
+    "r2_score",
     "top_k_accuracy",
 ]
 
@@ -84,8 +89,8 @@ def top_k_accuracy(output: Any, target: Any, k: int = 5) -> float:
     return float(np.mean(_correct(_array(output), _array(target), k)))
 
 
-def accuracy_score(y_true: Any, y_pred: Any) -> float:
-    """The share of predicted labels that are right.
+def accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """The share of predicted labels that are right, of the whole weight if samples are weighted.
 
     Examples
     --------
@@ -93,10 +98,10 @@ def accuracy_score(y_true: Any, y_pred: Any) -> float:
     0.6666666666666666
     """
     true, predicted = _pair(y_true, y_pred)
-    return float(np.mean(true == predicted))
+    return _average(true == predicted, sample_weight)
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> float:
+def mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
     """The mean of (y_true - y_pred)^2 over everything, in float64.
 
     Examples
@@ -105,7 +110,121 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> float:
     2.0
     """
     true, predicted = _pair(y_true, y_pred)
-    return float(np.mean(np.square(true.astype(np.float64) - predicted)))
+    return _average(np.square(true.astype(np.float64) - predicted), sample_weight)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """The mean of |y_true - y_pred| over everything, in float64.
+
+    Examples
+    --------
+    >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
+    1.0
+    """
+    true, predicted = _pair(y_true, y_pred)
+    return _average(np.abs(true.astype(np.float64) - predicted), sample_weight)
+
+
+def r2_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
+    """The coefficient of determination, 1 - sum (y_true - y_pred)^2 / sum (y_true - mean)^2, the mean over the outputs.
+
+    Parameters
+    ----------
+    y_true, y_pred : Tensor or array, shape (N,) or (N, outputs)
+    sample_weight : array, shape (N,), optional
+
+    Returns
+    -------
+    float
+        1 at best; 0 for the mean itself. An output that does not vary counts 1 if it is met exactly, else 0.
+
+    Examples
+    --------
+    >>> r2_score([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])
+    0.5
+    """
+    true, predicted = (a.astype(np.float64).reshape(len(a), -1) for a in _pair(y_true, y_pred))
+    weight = _weights(sample_weight, len(true))[:, None]
+    mean = (weight * true).sum(0) / weight.sum()
+    left, total = (weight * (true - predicted) ** 2).sum(0), (weight * (true - mean) ** 2).sum(0)
+    ratio = np.divide(left, total, out=(left != 0).astype(np.float64), where=total != 0)
+    return float(np.mean(1 - ratio))
+
+
+def log_loss(y_true: Any, y_proba: Any, *, sample_weight: Any = None, labels: Any = None) -> float:
+    """The mean of -log of the probability given to the true class (cross entropy, in nats).
+
+    Parameters
+    ----------
+    y_true : Tensor or array, shape (N,)
+        Labels.
+    y_proba : Tensor or array, shape (N,) or (N, C)
+        Probabilities of the second of two classes, or of all C, in the sorted order of the labels.
+    labels : array, shape (C,), optional
+        The classes, where not all of them occur in y_true.
+
+    Raises
+    ------
+    ValueError
+        If the shapes or the number of classes do not go together.
+
+    Notes
+    -----
+    Probabilities are clipped to [eps, 1 - eps] of their dtype, so that a certain mistake is not infinite.
+
+    Examples
+    --------
+    >>> round(log_loss([0, 1], [[0.5, 0.5], [0.25, 0.75]]), 4)
+    0.4904
+    """
+    true, given = _array(y_true), _array(y_proba)
+    known = np.unique(true if labels is None else _array(labels))
+    eps = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps
+    p = given.astype(np.float64)
+    if p.ndim == 1:
+        p = np.stack([1 - p, p], axis=1)
+    if p.shape != (len(true), len(known)):
+        raise ValueError(f"{len(true)} labels of {len(known)} classes do not go with probabilities of shape {p.shape}")
+    if len(true) == 0:
+        raise ValueError("there are no samples to measure")
+    at = _places(true, known, np.arange(len(known)))
+    if (at < 0).any():
+        raise ValueError(f"y_true holds {true[at < 0][0]!r}, which is not among the labels {known.tolist()}")
+    p = np.clip(p / p.sum(1, keepdims=True), eps, 1 - eps)
+    return _average(-np.log(p[np.arange(len(true)), at]), sample_weight)
+
+
+def adjusted_rand_score(labels_true: Any, labels_pred: Any) -> float:
+    """How alike two clusterings are: 1 if they are the same but for names, about 0 if one is random.
+
+    References
+    ----------
+    L. Hubert and P. Arabie, Comparing Partitions, Journal of Classification 2, 1985.
+
+    Examples
+    --------
+    >>> adjusted_rand_score([0, 0, 1, 1], [1, 1, 0, 0])
+    1.0
+    """
+    table = _contingency(labels_true, labels_pred)
+    both, rows, columns = (_pairs(counts) for counts in (table, table.sum(1), table.sum(0)))
+    n = int(table.sum())
+    everything = n * (n - 1) / 2
+    expected = rows * columns / everything if everything else 0.0
+    most = (rows + columns) / 2
+    return 1.0 if most == expected else float((both - expected) / (most - expected))
+
+
+def purity_score(labels_true: Any, labels_pred: Any) -> float:
+    """The share of samples that belong to the commonest class of their cluster.
+
+    Examples
+    --------
+    >>> purity_score([0, 0, 1, 1], [5, 5, 5, 6])
+    0.75
+    """
+    table = _contingency(labels_true, labels_pred)
+    return float(table.max(0).sum() / table.sum())
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, *, labels: Iterable[Any] | None = None) -> np.ndarray:
@@ -271,6 +390,37 @@ def _rank(output: np.ndarray, target: np.ndarray) -> np.ndarray:
     classes = np.arange(output.shape[1]).reshape(-1, *[1] * (output.ndim - 2))
     before = ~(output <= score) | ((output == score) & (classes < labels))  # NaN comes before everything
     return before.sum(1)
+
+
+def _weights(sample_weight: Any, n: int) -> np.ndarray:
+    weight = np.ones(n) if sample_weight is None else _array(sample_weight).astype(np.float64)
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight must have shape ({n},), got {weight.shape}")
+    if not weight.sum() > 0:
+        raise ValueError("the weights must sum to more than 0")
+    return weight
+
+
+def _average(values: np.ndarray, sample_weight: Any) -> float:
+    """The mean, samples in the first axis weighted."""
+    if sample_weight is None:
+        return float(np.mean(values))
+    weight = _weights(sample_weight, len(values))
+    return float(np.average(values.reshape(len(values), -1).mean(1), weights=weight))
+
+
+def _contingency(labels_true: Any, labels_pred: Any) -> np.ndarray:
+    """How many samples of each class are in each cluster."""
+    true, predicted = _pair(labels_true, labels_pred)
+    classes, rows = np.unique(true, return_inverse=True)
+    clusters, columns = np.unique(predicted, return_inverse=True)
+    counts = np.bincount(rows * len(clusters) + columns, minlength=len(classes) * len(clusters))
+    return counts.reshape(len(classes), len(clusters))
+
+
+def _pairs(counts: np.ndarray) -> float:
+    """The number of pairs within each count, summed."""
+    return float((counts.astype(np.float64) * (counts - 1.0)).sum() / 2)
 
 
 def _places(values: np.ndarray, known: np.ndarray, order: np.ndarray) -> np.ndarray:

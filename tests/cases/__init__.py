@@ -25,6 +25,7 @@ from .pad import CASES as PAD
 from .pool import CASES as POOL
 from .rbf import CASES as RBF
 from .reduce import CASES as REDUCE
+from .scatter import CASES as SCATTER
 from .selection import CASES as SELECTION
 from .shape import CASES as SHAPE
 from .softmax import CASES as SOFTMAX
@@ -54,6 +55,7 @@ CASES: list[Case] = [
     *POOL,
     *RBF,
     *REDUCE,
+    *SCATTER,
     *SELECTION,
     *SHAPE,
     *SOFTMAX,

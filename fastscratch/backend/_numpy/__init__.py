@@ -62,6 +62,7 @@ from .pool import (
     max_pool2d_forward,
 )
 from .rbf import rbf_gram
+from .scatter import scatter
 from .softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -139,6 +140,7 @@ __all__ = [
     "relu_forward",
     "rmsprop_step",
     "scale_arrays",
+    "scatter",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
