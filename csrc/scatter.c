@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 128, STRIP = 128, LEAST = 1024, SEGMENTS = 8, MOST = 1 << 26 };
+enum { ROWS = 256, STRIP = 64, LEAST = 1024, SEGMENTS = 8, MOST = 1 << 26 };
 
 static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 

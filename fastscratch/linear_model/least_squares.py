@@ -8,7 +8,7 @@ import numpy as np
 from .. import backend
 from ..base import BaseEstimator, RegressorMixin
 from ..validation import check_features, check_is_fitted, check_random_state, check_sample_weight, check_X_y
-from .normal_equations import Moments, moments, solve
+from .normal_equations import Moments, blocks, moments, solve
 
 __all__ = ["LinearRegression", "Ridge"]
 
@@ -229,11 +229,11 @@ def _cholesky(X: Array, y: Array, weight: Array | None, centre: bool) -> Solutio
 def _slope(X: Array, y: Array, weight: Array | None, m: Moments, coef: Array) -> Array:
     """(X - mean)^T w (y - prediction), of the data themselves."""
     slope = np.zeros_like(m.xy)
-    for start in range(0, len(X), 8192):
-        part = slice(start, start + 8192)
-        away = X[part] - m.x_mean
-        error = y[part] - m.y_mean - away @ coef
-        slope += away.T @ (error if weight is None else weight[part, None] * error)
+    for part in blocks(X):
+        block = X[part].astype(np.float64, copy=False)
+        error = y[part] - (m.y_mean - m.x_mean @ coef) - backend.matmul(block, coef)
+        weighted = error if weight is None else weight[part, None] * error
+        slope += backend.matmul(block.T, weighted) - np.outer(m.x_mean, weighted.sum(0))
     return slope
 
 

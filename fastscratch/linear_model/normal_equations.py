@@ -4,6 +4,7 @@ The second moments about the mean are the whole of the data that a linear fit ne
 mean, which is near enough to lose nothing, and moved to the true mean at the end.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,23 +28,28 @@ class Moments(NamedTuple):
 def moments(X: Array, y: Array, weight: Array | None, centre: bool) -> Moments:
     """Of X (n, d) and y (n, outputs) in float64; without centre, about 0."""
     d = X.shape[1]
-    joint = np.zeros((d + y.shape[1], d + y.shape[1]))
-    total = np.zeros(len(joint))
-    shift = np.concatenate([X[:BLOCK].mean(0, np.float64), y[:BLOCK].mean(0, np.float64)]) if centre else None
-    rows = np.empty((min(BLOCK, len(X)), len(joint)))
-    for start in range(0, len(X), BLOCK):
-        part = slice(start, start + BLOCK)
-        block = rows[: len(X[part])]
-        block[:, :d], block[:, d:] = X[part], y[part]
+    shift = X[:BLOCK].mean(0, np.float64) if centre else None
+    x_mean, y_mean = np.zeros(d), np.zeros(y.shape[1])
+    if centre:
+        y_mean = np.average(y.astype(np.float64), axis=0, weights=weight)
+    away = y - y_mean if weight is None else weight[:, None] * (y - y_mean)  # sums to 0: X need not be centred for xy
+    xx, xy, total = np.zeros((d, d)), np.zeros((d, y.shape[1])), np.zeros(d)
+    for part in blocks(X):
+        block = X[part].astype(np.float64, copy=False)
         matrix, sums = backend.scatter(block, None if weight is None else weight[part].astype(np.float64), shift)
-        joint += matrix
-        total += sums
+        xx, total = xx + matrix, total + sums
+        xy += backend.matmul(block.T, away[part].astype(np.float64, copy=False))
     n = float(len(X)) if weight is None else float(weight.sum(dtype=np.float64))
-    mean = np.zeros(len(joint))
     if shift is not None:
-        joint -= np.outer(total, total / n)
-        mean = shift + total / n
-    return Moments(n, mean[:d], mean[d:], joint[:d, :d], joint[:d, d:])
+        xx -= np.outer(total, total / n)
+        x_mean = shift + total / n
+    return Moments(n, x_mean, y_mean, xx, xy)
+
+
+def blocks(X: Array) -> Iterator[slice]:
+    """All rows at once if they are float64 already, else some at a time."""
+    rows = max(1, len(X)) if X.dtype == np.float64 else BLOCK
+    return (slice(start, start + rows) for start in range(0, len(X), rows))
 
 
 def solve(matrix: Array, right: Array, limit: float = 1e-10) -> Array | None:
