@@ -147,4 +147,6 @@ def clone(estimator: Any) -> Any:
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return a is b
-    return bool(a is b or (type(a) is type(b) and (a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b)))))
+    return bool(
+        a is b or (type(a) is type(b) and (a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b))))
+    )

@@ -15,8 +15,13 @@ from fastscratch.metrics import (
     MeanSquaredError,
     accuracy,
     accuracy_score,
+    adjusted_rand_score,
     confusion_matrix,
+    log_loss,
+    mean_absolute_error,
     mean_squared_error,
+    purity_score,
+    r2_score,
     top_k_accuracy,
 )
 
@@ -106,3 +111,45 @@ def test_mean() -> None:
 def test_refused(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+# ---- of estimators ----
+
+
+def test_mean_absolute_error_and_weights() -> None:
+    assert mean_absolute_error([1.0, 2.0, 3.0], [1.0, 4.0, 2.0]) == 1.0
+    assert mean_absolute_error([1.0, 2.0], [2.0, 4.0], sample_weight=[3.0, 1.0]) == 1.25
+    assert mean_squared_error([1.0, 2.0], [2.0, 4.0], sample_weight=[3.0, 1.0]) == 1.75
+    assert accuracy_score([1, 2], [1, 1], sample_weight=[3.0, 1.0]) == 0.75
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \(2,\), got \(3,\)"):
+        accuracy_score([1, 2], [1, 1], sample_weight=[1.0, 1.0, 1.0])
+
+
+def test_r2_score() -> None:
+    y = np.array([1.0, 2.0, 4.0])
+    assert r2_score(y, y) == 1
+    assert r2_score(y, np.full(3, y.mean())) == 0
+    assert r2_score(np.stack([y, y], 1), np.stack([y, np.full(3, y.mean())], 1)) == 0.5
+    assert r2_score([2.0, 2.0], [2.0, 2.0]) == 1
+    assert r2_score([2.0, 2.0], [2.0, 3.0]) == 0
+    assert r2_score([1.0, 2.0, 9.0], [1.0, 2.0, 5.0], sample_weight=[1.0, 1.0, 0.0]) == 1
+
+
+def test_log_loss() -> None:
+    assert log_loss(["a", "b"], [[0.5, 0.5], [0.25, 0.75]]) == pytest.approx(-np.log([0.5, 0.75]).mean())
+    assert log_loss([0, 1], [0.5, 0.75]) == pytest.approx(-np.log([0.5, 0.75]).mean())
+    assert log_loss([0, 0], [[0.5, 0.5], [1.0, 0.0]], labels=[0, 1]) == pytest.approx(np.log(2) / 2)
+    assert math.isfinite(log_loss([0, 1], [[0.0, 1.0], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match="2 labels of 1 classes do not go with probabilities"):
+        log_loss([0, 0], [[0.5, 0.5], [1.0, 0.0]])
+    with pytest.raises(ValueError, match="which is not among the labels"):
+        log_loss([0, 2], [[0.5, 0.5], [1.0, 0.0]], labels=[0, 1])
+
+
+def test_clusterings() -> None:
+    true, found = [0, 0, 0, 1, 1, 2], [1, 1, 2, 2, 2, 0]
+    # pairs: 15; together in both 2, in the first 4, in the second 4: (2 - 16/15) / (4 - 16/15)
+    assert adjusted_rand_score(true, found) == pytest.approx((2 - 16 / 15) / (4 - 16 / 15))
+    assert adjusted_rand_score(true, [7, 7, 7, 3, 3, 5]) == 1
+    assert adjusted_rand_score([0, 0], [1, 1]) == 1
+    assert purity_score(true, found) == pytest.approx(5 / 6)
