@@ -94,7 +94,7 @@ def test_steps_along_the_gradient_come_near():
     assert len(model.loss_curve_) == 200
     assert model.loss_curve_[-1] < 0.02 < model.loss_curve_[0]
     np.testing.assert_allclose(model.coef_, LinearRegression().fit(x, Y).coef_, atol=0.02)
-    with pytest.raises(FloatingPointError, match="lr=1000.0 is too large"):
+    with pytest.raises(FloatingPointError, match=r"lr=1000\.0 is too large"):
         LinearRegression(solver="sgd", lr=1000.0, random_state=0).fit(X, Y)
 
 

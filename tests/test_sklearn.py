@@ -1,5 +1,7 @@
 """scikit-learn's own checks of an estimator, on every one of ours, and its tools on them."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -15,10 +17,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from fastscratch.exceptions import DataConversionWarning, NotFittedError
 from fastscratch.linear_model import LinearRegression, Ridge
 from fastscratch.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from fastscratch.validation import check_labels
 
 ESTIMATORS = [
     LinearRegression(),
-    LinearRegression(solver="cholesky"),
     LinearRegression(solver="lstsq"),
     Ridge(),
     Ridge(solver="svd"),
@@ -28,8 +30,13 @@ ESTIMATORS = [
 ]
 
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # ours do not inherit from scikit-learn's class
+    every_check = parametrize_with_checks(ESTIMATORS)
+
+
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks(ESTIMATORS)
+@every_check
 def test_checks(estimator, check):
     check(estimator)
 
@@ -56,7 +63,4 @@ def test_errors_and_warnings_are_both_libraries_own():
             Ridge().predict([[1.0]])
     for kind in (DataConversionWarning, TheirDataConversionWarning):
         with pytest.warns(kind, match="column-vector"):
-            StandardScaler().fit([[0.0], [1.0]])
-            from fastscratch.validation import check_labels
-
             check_labels(Ridge(), [[0], [1]], 2)

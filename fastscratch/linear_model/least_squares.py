@@ -136,14 +136,15 @@ class LinearRegression(_LinearRegressor):
         self.solver_, self.loss_curve_ = "sgd", []
         for _ in range(self.epochs):
             order, loss = rng.permutation(n), 0.0
-            for start in range(0, n, self.batch_size):
-                rows = order[start : start + self.batch_size]
-                error = X[rows] @ coef + bias - targets[rows]
-                slope = weight[rows, None] * error * (2 / len(rows))
-                loss += float((weight[rows, None] * error**2).sum()) / n
-                coef -= self.lr * (X[rows].T @ slope)
-                if self.fit_intercept:
-                    bias -= self.lr * slope.sum(0)
+            with np.errstate(all="ignore"):  # what overflows is said below
+                for start in range(0, n, self.batch_size):
+                    rows = order[start : start + self.batch_size]
+                    error = X[rows] @ coef + bias - targets[rows]
+                    slope = weight[rows, None] * error * (2 / len(rows))
+                    loss += float((weight[rows, None] * error**2).sum()) / n
+                    coef -= self.lr * (X[rows].T @ slope)
+                    if self.fit_intercept:
+                        bias -= self.lr * slope.sum(0)
             self.loss_curve_.append(loss / targets.shape[1])
             if not math.isfinite(loss):
                 raise FloatingPointError(
