@@ -58,13 +58,14 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import profiler
+    from . import linear_model, model_selection, preprocessing, profiler
 else:
+    _ON_DEMAND = {"linear_model", "model_selection", "preprocessing", "profiler"}
 
     def __getattr__(name):
-        # Loaded when it is first asked for: an import takes time, and most programs never profile.
-        if name == "profiler":
+        # Loaded when it is first asked for: an import takes time, and most programs need none of these.
+        if name in _ON_DEMAND:
             from importlib import import_module
 
-            return import_module(".profiler", __name__)
+            return import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
