@@ -113,6 +113,7 @@ def test_steps_along_the_gradient_come_near():
         (lambda: Ridge().fit(X, Y, -WEIGHT), "sample_weight must not be negative"),
         (lambda: Ridge().fit(X[0], Y), "Expected 2D array by Ridge, got 1D array"),
         (lambda: Ridge().fit(np.where(X > 4, np.nan, X), Y), "Input X contains NaN"),
+        (lambda: Ridge().fit(np.where(X > 4, np.inf, -np.inf), Y), "Input X contains infinity"),
         (lambda: Ridge().fit(X, Y).predict(X[:, :4]), "X has 4 features, but Ridge is expecting 5"),
         (lambda: Ridge().set_params(beta=1), "Invalid parameter 'beta' for estimator Ridge()"),
     ],
