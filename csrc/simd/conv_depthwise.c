@@ -1,20 +1,9 @@
 /* Depthwise convolution: each lane is a channel that sees only itself, so a pixel is one product for each tap. */
-#include "vec.h"
+#include "part.h"
 
 #include "kernels.h"
 
 enum { PIXELS = 8, TAPS = 5 }; /* held in registers at a time */
-
-/* part is a constant wherever this is inlined: whole registers cost no branch. */
-FS_INLINE vec load_if(int part, const REAL *p, ptrdiff_t n) { return part ? v_load_n(p, n) : v_load(p); }
-
-FS_INLINE void store_if(int part, REAL *p, vec x, ptrdiff_t n) {
-    if (part) {
-        v_store_n(p, x, n);
-    } else {
-        v_store(p, x);
-    }
-}
 
 /* m pixels; VL channels, or n of them; m and part are constants wherever this is inlined. */
 FS_INLINE void pixels(const int m, const int part, REAL *y, ptrdiff_t y_step, const struct fs_segments *taps, const REAL *x,

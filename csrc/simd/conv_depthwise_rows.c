@@ -1,20 +1,9 @@
 /* Depthwise convolution whose taps lie side by side: a pixel of the source is loaded once for a row of the filter, and goes
  * into all the sums that see it. Lanes are channels; the sums of a block of pixels, or of the nine taps, stay in registers.
  */
-#include "vec.h"
+#include "part.h"
 
 #include "kernels.h"
-
-/* part is a constant wherever this is inlined: whole registers cost no branch. */
-FS_INLINE vec load_if(int part, const REAL *p, ptrdiff_t n) { return part ? v_load_n(p, n) : v_load(p); }
-
-FS_INLINE void store_if(int part, REAL *p, vec x, ptrdiff_t n) {
-    if (part) {
-        v_store_n(p, x, n);
-    } else {
-        v_store(p, x);
-    }
-}
 
 /* ---- pixels ---- */
 
