@@ -1,8 +1,9 @@
-"""python -m benchmarks [kernels|steps|overhead|scaling] [--against PEERS] [--threads 1,2] [--json FILE] [--plot FILE]
+"""python -m benchmarks [WHAT] [--against PEERS] [--threads 1,2] [--json FILE] [--plot FILE]
 
 kernels    every operation of the test table, C against NumPy; with other peers, single operations and matrix products
 steps      whole training steps and predictions
 overhead   what one operation on 8 numbers costs
+estimators fits and predictions, against scikit-learn; seconds each, so ask for few rounds
 scaling    time and memory against batch, width, channels and threads, with the slopes of the log-log lines
 
 Peers: numpy, torch (at its best and as installed), jax, sklearn; avx2 and baseline are fastscratch's own narrower builds.
@@ -25,7 +26,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=["kernels", "steps", "overhead", "scaling"], default="kernels")
+    parser.add_argument(
+        "what", nargs="?", choices=["kernels", "steps", "overhead", "estimators", "scaling"], default="kernels"
+    )
     parser.add_argument("--against", default="", help="peers, with commas between: " + ", ".join(PEERS))
     parser.add_argument("--threads", default="1", help="numbers of threads, with commas between")
     parser.add_argument(

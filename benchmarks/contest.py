@@ -17,7 +17,6 @@ from .works import GROUPS, Work
 TUNED_MALLOC = {"MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "4000000000"}
 PEERS = {"torch": ["torch", "torch as installed"], "avx2": ["fastscratch-avx2"], "baseline": ["fastscratch-baseline"]}
 JUDGES = ("torch", "numpy", "sklearn")  # the peers that a target is set against
-AGREE = 1e-3  # relative difference of two libraries' check numbers
 
 
 class Contestant:
@@ -74,8 +73,10 @@ def contestants(against: Iterable[str]) -> list[str]:
     return ["fastscratch", *(name for peer in against for name in PEERS.get(peer, [peer]))]
 
 
-def _samples(team: Sequence[Contestant], group: str, work: Work, rounds: int) -> dict[str, dict[str, list[Any]]]:
-    """Samples of each contestant and variant, taken in turns."""
+def _samples(
+    team: Sequence[Contestant], group: str, work: Work, rounds: int
+) -> tuple[dict[str, dict[str, list[Any]]], dict[str, float]]:
+    """Samples of each contestant and variant, taken in turns, and the numbers that were compared."""
     variants, checks = {}, {}
     for one in team:
         prepared = one.ask("prepare", group=group, name=work.name)
@@ -88,14 +89,14 @@ def _samples(team: Sequence[Contestant], group: str, work: Work, rounds: int) ->
         for one in team:
             for variant in variants[one.name]:
                 samples[one.name][variant].append(one.ask("sample", variant=variant))
-    return samples
+    return samples, checks
 
 
 def _agree(work: Work, checks: dict[str, float]) -> None:
     """Contestants that compute different things must not be compared."""
     for name, value in checks.items():
         ours = checks["fastscratch"]
-        if not abs(value - ours) <= AGREE * max(abs(ours), 1e-3):
+        if not abs(value - ours) <= work.agree * max(abs(ours), 1e-3):
             raise RuntimeError(f"{work.name}: {name} computes {value}, fastscratch {ours}")
 
 
@@ -126,7 +127,10 @@ def contest(
         for work in GROUPS[group]:
             if match not in work.name:
                 continue
-            figures = {name: _figures(v) for name, v in _samples(team, group, work, rounds).items()}
+            samples, checks = _samples(team, group, work, rounds)
+            figures = {name: _figures(v) for name, v in samples.items()}
+            for name, value in checks.items():
+                figures[name]["check"] = value
             rows.append(_row(work, threads, figures, peak))
             print(f"{work.name}, {threads} threads: {_brief(rows[-1])}", file=sys.stderr, flush=True)
     finally:

@@ -19,6 +19,7 @@ _COMMANDS = {  # name of the results, and how they were made
     "steps": "steps --against torch,jax --threads 1,2",
     "kernels": "kernels --against numpy,torch,sklearn --threads 1,2",
     "overhead": "overhead --against torch",
+    "estimators": "estimators --against sklearn --threads 1,2 --rounds 5",
     "scaling": "scaling --threads 1,2",
     "isa": "steps --against avx2,baseline",
     "twins": "kernels",
@@ -37,6 +38,8 @@ def save(path: str | Path, result: Result) -> None:
 
 
 def _time(seconds: float) -> str:
+    if seconds >= 10:
+        return f"{seconds:.1f} s"
     return f"{1e6 * seconds:.1f} µs" if seconds < 1e-3 else f"{1e3 * seconds:.2f} ms"
 
 
@@ -122,11 +125,10 @@ HEADS = {
     "twins": "Forward and, where there is one, backward, float32; microseconds, medians and minima; ratio = NumPy / C.",
     "scaling": "Median time of a training step, and the allocator's bytes at its peak.",
     "overhead": "One operation on 8 float32, its gradient recorded where there is one.",
+    "estimators": "Whole calls of fit or predict, the check of the data included.",
 }
-CONTEST = (
-    "Medians; peer / ours, and in brackets the ratio of the minima. "
-    "torch: its faster layout, tuned malloc, fused optimizer; jax: compiled."
-)
+CONTEST = "Medians; peer / ours, and in brackets the ratio of the minima."
+TENSORS = "torch: its faster layout, tuned malloc, fused optimizer; jax: compiled."
 
 
 def text(result: Result) -> str:
@@ -136,8 +138,8 @@ def text(result: Result) -> str:
         return "nothing measured"
     if kind in ("twins", "scaling"):
         return f"{HEADS[kind]}\n\n{(_twins_table if kind == 'twins' else _scaling_table)(rows)}"
-    head = f"{HEADS[kind]} {CONTEST}" if kind in HEADS else CONTEST
-    return f"{head}\n\n{_contest_table(rows)}\n{missed(rows)}"
+    parts = [HEADS.get(kind), CONTEST, None if kind == "estimators" else TENSORS]
+    return f"{' '.join(filter(None, parts))}\n\n{_contest_table(rows)}\n{missed(rows)}"
 
 
 def where(result: Result) -> str:

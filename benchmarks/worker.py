@@ -14,6 +14,8 @@ from .library import Call, about, libraries
 from .works import GROUPS, Work
 
 LEAST = 0.01  # seconds that a sample lasts at least
+LONG = 0.3  # a call of so many seconds is a sample, and waking the threads is no part of it worth a call more
+CHECKED = ("fastscratch", "torch", "sklearn")  # whose results are compared
 
 
 def _find(group: str, name: str) -> Work:
@@ -25,7 +27,7 @@ class Worker:
 
     def __init__(self, contestant: str, threads: int) -> None:
         self.contestant, self.threads = contestant, threads
-        self.calls: dict[str, tuple[Call, int]] = {}
+        self.calls: dict[str, tuple[Call, int, bool]] = {}  # the call, how many fill a sample, and whether it is short
 
     def about(self) -> dict[str, Any]:
         """Versions and settings."""
@@ -38,10 +40,12 @@ class Worker:
         work = _find(group, name)
         checks = []
         for variant, call in self._variants(work).items():
+            start = time.perf_counter()
             result = call()
-            if work.check and self.contestant in ("fastscratch", "torch"):
+            short = time.perf_counter() - start < LONG
+            if work.check and self.contestant in CHECKED:
                 checks.append(work.check(result))
-            self.calls[variant] = call, _calls_for(call)
+            self.calls[variant] = call, _calls_for(call) if short else 1, short
         return {"variants": list(self.calls), "check": checks[0] if checks else None}
 
     def _variants(self, work: Work) -> dict[str, Call]:
@@ -56,8 +60,9 @@ class Worker:
 
     def sample(self, variant: str) -> dict[str, float]:
         """Seconds and page faults of one call, the mean over a sample."""
-        call, count = self.calls[variant]
-        call()  # wake the threads
+        call, count, short = self.calls[variant]
+        if short:
+            call()  # wake the threads
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = time.perf_counter()
         for _ in range(count):

@@ -54,6 +54,44 @@ def test_a_worker_times_a_work_and_names_what_fails():
         fs.set_num_threads(before)
 
 
+def test_an_estimator_is_fitted_by_both_libraries(threads):
+    from benchmarks.library import Library
+    from benchmarks.works.estimators import fit, regression, squared_error
+
+    data = regression(60, 4, "float64")
+    work = fit("linear_model.Ridge", "60 x 4", data, 1.5, squared_error, params={"alpha": 2.0}, theirs={"tol": 1e-9})
+    assert work.name == "Ridge 60 x 4" and work.ours_alone
+    value = work.check(work.build(Library("fastscratch", threads))())
+    model = fs.linear_model.Ridge(2.0).fit(*data())
+    assert value == squared_error(model, data()) != squared_error(fs.linear_model.Ridge(3.0).fit(*data()), data())
+    pytest.importorskip("sklearn")
+    assert work.check(work.peers["sklearn"](1)()) == pytest.approx(value, rel=1e-9)
+
+
+def test_every_estimator_of_the_benchmarks_exists():
+    from benchmarks.works import GROUPS
+    from benchmarks.works.estimators import find
+
+    assert find("fastscratch", "linear_model.Ridge") is fs.linear_model.Ridge
+    names = [work.name for work in GROUPS["estimators"]]
+    assert len(set(names)) == len(names)
+    assert all(work.check and "sklearn" in work.peers for work in GROUPS["estimators"])
+
+
+def test_a_long_call_is_a_sample_by_itself(monkeypatch, threads):
+    from benchmarks import worker
+
+    calls = []
+    monkeypatch.setattr(worker.Worker, "_variants", lambda self, work: {"": lambda: calls.append(1)})
+    one = worker.Worker("fastscratch", 1)
+    for longest, expected in ((-1.0, 2), (1e9, None)):  # no call is short, every call is
+        calls.clear()
+        monkeypatch.setattr(worker, "LONG", longest)
+        one.prepare("overhead", "x * y")
+        one.sample("")
+        assert len(calls) == expected if expected else len(calls) > 3
+
+
 def test_memory_is_watched_for_each_network(threads):
     from benchmarks import memory
 

@@ -13,7 +13,7 @@ class Work:
 
     build(library) returns the call to time. It computes the same in every library: check(result of the call), where given,
     is a number that must agree. peers holds the same work in libraries that do not speak PyTorch; ours_alone: PyTorch has
-    no such operation.
+    no such operation. agree: by how much, relatively, the numbers of `check` may differ.
     """
 
     name: str
@@ -25,3 +25,4 @@ class Work:
     check: Callable[[Any], float] | None = None
     peers: dict[str, Callable[[int], Call]] = field(default_factory=dict)
     ours_alone: bool = False
+    agree: float = 1e-3

@@ -1,0 +1,86 @@
+"""Estimators: since fastscratch has scikit-learn's names, a fit is written once for both."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..library import Call
+from .work import Work
+
+Data = tuple[np.ndarray, ...]
+Dict = dict[str, Any]
+
+
+def find(library: str, path: str) -> Any:
+    """The class of a path such as "linear_model.Ridge" in a library."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(f"{library}.{module}"), name)
+
+
+def fit(
+    path: str,
+    what: str,
+    data: Callable[[], Data],
+    target: float | None,
+    check: Callable[[Any, Data], float],
+    *,
+    params: Dict | None = None,
+    ours: Dict | None = None,
+    theirs: Dict | None = None,
+    agree: float = 1e-3,
+) -> Work:
+    """The class at `path` fitted to data(), which are made where they are used.
+
+    params are both libraries' arguments, ours and theirs what one of them is given beside them. check(model, data) is a
+    number, such as the objective, on which the fitted models must agree.
+    """
+
+    def build_for(library: str, more: Dict | None) -> Call:
+        arrays = data()
+        make, arguments = find(library, path), {**(params or {}), **(more or {})}
+        return lambda: (make(**arguments).fit(*arrays), arrays)
+
+    return Work(
+        f"{path.rpartition('.')[2]} {what}",
+        lambda library: build_for("fastscratch", ours),
+        target,
+        check=lambda fitted: check(*fitted),
+        agree=agree,
+        peers={"sklearn": lambda threads: build_for("sklearn", theirs)},
+        ours_alone=True,
+    )
+
+
+# ---- least squares ----
+
+
+def regression(n: int, d: int, dtype: str) -> Callable[[], Data]:
+    """Normal numbers of another scale and place in each column, and a linear target with noise."""
+
+    def data() -> Data:
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((n, d)) * rng.uniform(0.5, 2, d) + rng.standard_normal(d)
+        y = X @ rng.standard_normal(d) + rng.standard_normal(n)
+        return X.astype(dtype), y.astype(dtype)
+
+    return data
+
+
+def squared_error(model: Any, data: Data) -> float:
+    """The mean squared error of the fit, in float64, and of the coefficients a sum that tells them apart."""
+    X, y = (a.astype(np.float64) for a in data)
+    error = X @ model.coef_.astype(np.float64) + model.intercept_ - y
+    return float((error**2).mean() + np.abs(model.coef_).sum())
+
+
+def _least_squares_works() -> list[Work]:
+    return [
+        fit(f"linear_model.{name}", f"{dtype} 100,000 x 200", regression(100_000, 200, dtype), 1.5, squared_error)
+        for name in ("LinearRegression", "Ridge")
+        for dtype in ("float64", "float32")
+    ]
+
+
+WORKS = _least_squares_works()
