@@ -113,6 +113,27 @@ int FS(cholesky)(REAL *l, ptrdiff_t *failed, const REAL *a, ptrdiff_t batch, ptr
     return status;
 }
 
+/* What lies above the diagonal in A's blocks of PANEL columns, put aside or, with back, where it was. */
+static void keep_upper(REAL *a, ptrdiff_t n, REAL *aside, int back) {
+    for (ptrdiff_t r = 0; r < n; r++) {
+        const ptrdiff_t end = min(n, (r / PANEL + 1) * PANEL);
+        REAL *row = a + r * n + r + 1, *place = aside + r * PANEL;
+        memcpy(back ? row : place, back ? place : row, (size_t)(end - r - 1) * sizeof(REAL));
+    }
+}
+
+int FS(cholesky_inplace)(REAL *a, ptrdiff_t *failed, ptrdiff_t n) {
+    if (n == 0) return FS_OK;
+    REAL *work = fs_alloc((size_t)(2 * n * PANEL) * sizeof(REAL)), *aside = work + n * PANEL;
+    if (!work) return FS_ENOMEM;
+    keep_upper(a, n, aside, 0);
+    const ptrdiff_t order = factor(a, n, n, n, work);
+    keep_upper(a, n, aside, 1);
+    fs_free(work);
+    *failed = order;
+    return order == 0 ? FS_OK : order < 0 ? FS_ENOMEM : FS_EDOMAIN;
+}
+
 /* ---- substitution ---- */
 
 typedef struct {

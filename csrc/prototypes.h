@@ -211,6 +211,9 @@ int FN(avg_pool2d_backward)(T *dx, const T *dy, const struct fs_pool *shape);
  * positive definite (or holds a NaN there): failed[0] is its number, failed[1] the order of its first leading minor that
  * is not positive. |A - L L^T| <= (n + 2) eps |L||L^T|: N. Higham, Accuracy and Stability, 2002, theorem 10.3. */
 int FN(cholesky)(T *l, ptrdiff_t *failed, const T *a, ptrdiff_t batch, ptrdiff_t n);
+/* The same factor of one matrix, in A's lower triangle; what lies above the diagonal is neither read nor written. FS_EDOMAIN
+ * with the order in *failed leaves the triangle half done. Workspace: O(n). */
+int FN(cholesky_inplace)(T *a, ptrdiff_t *failed, ptrdiff_t n);
 /* X[n, r] = (L L^T)^-1 B[n, r]; only L's lower triangle is read. Each of the two substitutions is exact for a matrix
  * within (n + 2) eps |L| of L: the same, section 8.1. */
 int FN(cholesky_solve)(T *x, const T *l, const T *b, ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r);

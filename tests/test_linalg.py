@@ -60,6 +60,41 @@ def test_not_positive_definite_in_a_batch_and_nan() -> None:
         fs.linalg.cholesky(fs.tensor([[1.0, 0.0], [float("nan"), 1.0]]))
 
 
+@pytest.mark.parametrize("n", [0, 1, 7, 31, 32, 33, 128, 129, 260])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_factor_in_place_leaves_the_upper_triangle(n: int, dtype: type) -> None:
+    a = _definite(n, dtype=dtype)
+    upper = np.triu_indices(n, 1)
+    a[upper] = np.arange(len(upper[0])) - 7.5
+    a[upper[0][::3], upper[1][::3]] = np.nan
+    before = a.copy()
+    fs.backend.cholesky_(a)
+    np.testing.assert_array_equal(a[upper], before[upper])
+    wide = np.tril(a).astype(np.float64)
+    bound = (n + 2) * np.finfo(dtype).eps / 2 * np.abs(wide) @ np.abs(wide.T)
+    assert np.all(np.tril(np.abs(wide @ wide.T - before) <= bound) | ~np.tri(n, dtype=bool))
+
+
+@pytest.mark.parametrize("order", [1, 2, 31, 32, 33, 96, 128, 129, 200])
+@pytest.mark.parametrize("value", [-1.0, 0.0, np.nan])
+def test_in_place_names_the_minor_as_scipy_does(order: int, value: float) -> None:
+    a = _definite(200)
+    a[order - 1, order - 1] = value
+    with pytest.raises(
+        np.linalg.LinAlgError, match=f"^cholesky_: {order}-th leading minor of the array is not positive"
+    ):
+        fs.backend.cholesky_(a)
+
+
+def test_in_place_refuses_what_it_could_only_copy() -> None:
+    a = _definite(6)
+    frozen = a.copy()
+    frozen.flags.writeable = False
+    for wrong in (a[:, :5], a[::2, ::2], np.asfortranarray(a), np.stack([a, a]), frozen):
+        with pytest.raises(ValueError, match=r"cholesky_: a must be a writable \(n, n\) array in C order, got shape"):
+            fs.backend.cholesky_(wrong)
+
+
 @pytest.mark.parametrize(("n", "r"), [(1, 1), (33, 1), (100, 7), (65, 300)])
 def test_solutions(n: int, r: int) -> None:
     a, b = _definite(n), np.random.default_rng(1).standard_normal((n, r))

@@ -223,6 +223,7 @@ def _table() -> dict[str, Formula]:
         "zero_arrays": Formula("0", "arrays", ""),
         # ---- Cholesky of n x n; the Gaussian kernel of points with d coordinates, half of it where it is symmetric ----
         "cholesky": Formula("y n / 3", "a / 2 + y", n="a.shape[-1]"),
+        "cholesky_": Formula("a n / 3", "a", "", n="a.shape[-1]"),
         "cholesky_solve": Formula("2 x n", "factor / 2 + b + x", "x", n="factor.shape[-1]"),
         "cholesky_logdet": Formula("2 y n", "factor / n + y", n="factor.shape[-1]"),
         "cholesky_backward": Formula("7 da n / 3", "dl / 2 + factor / 2 + da", "da", n="factor.shape[-1]"),

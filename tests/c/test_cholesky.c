@@ -55,6 +55,38 @@ static void factor(void) {
     factor_case(9, 50);  /* handed out whole */
 }
 
+/* In place: the factor below, and above every bit as it was. */
+static void inplace_case(ptrdiff_t n) {
+    CASE("in place n=%td", n);
+    REAL *a = inout("a", n * n);
+    wide *before = guard_alloc("before", (size_t)(n * n) * sizeof(wide), GUARD_OUTPUT);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        for (ptrdiff_t j = i + 1; j < n; j++) a[i * n + j] = (i + j) % 5 ? (REAL)NAN : (REAL)j;
+        a[i * (n + 1)] += (REAL)n;
+        for (ptrdiff_t j = 0; j < n; j++) before[i * n + j] = a[i * n + j];
+    }
+    ptrdiff_t failed = -1;
+    RUN(FS(cholesky_inplace)(a, &failed, n));
+    const ptrdiff_t step = 1 + n / 40;
+    for (ptrdiff_t at = 0; at < n * n; at++) {
+        const ptrdiff_t row = at / n, col = at % n;
+        sum s = {0, 0};
+        if (col > row) expect_equal("a above the diagonal", at, a[at], (REAL)before[at]);
+        check_digest_add(a + at, sizeof *a);
+        if (col > row || (row + col) % step) continue;
+        for (ptrdiff_t p = 0; p <= col; p++) include(&s, (wide)a[row * n + p] * a[col * n + p]);
+        if (!(W(fabs)(s.value - before[at]) <= (wide)(n + 2) * EPS * s.size)) {
+            FAIL("a[%td,%td] was %.17g, the product is %.17g", row, col, (double)before[at], (double)s.value);
+        }
+    }
+}
+
+static void inplace(void) {
+    for (ptrdiff_t n = 0; n <= 40; n++) inplace_case(n);
+    const ptrdiff_t sizes[] = {63, 64, 65, 111, 112, 113, 161, 225, 257, 300};
+    for (ptrdiff_t i = 0; i < LENGTH(sizes); i++) inplace_case(sizes[i]);
+}
+
 /* The first bad matrix, and in it the first bad minor. */
 static void not_positive(void) {
     for (ptrdiff_t n = 1; n <= 140; n += 1 + n / 3) {
@@ -69,6 +101,10 @@ static void not_positive(void) {
             const int status = FS(cholesky)(l, failed, a, 3, n);
             if (status == FS_ENOMEM) continue;
             EXPECT(status == FS_EDOMAIN && failed[0] == 1 && failed[1] == order);
+            REAL *one = inout("one", n * n);
+            for (ptrdiff_t i = 0; i < n * n; i++) one[i] = a[n * n + i];
+            const int inside = FS(cholesky_inplace)(one, failed, n);
+            EXPECT(inside == FS_ENOMEM || (inside == FS_EDOMAIN && failed[0] == order));
         }
     }
 }
@@ -178,5 +214,6 @@ static void gradient(void) {
     for (ptrdiff_t i = 0; i < 25; i++) expect_equal("da", i, da[3 * 25 + i], one[i]);
 }
 
-const struct test FS(tests_cholesky)[] = {{"factor", factor}, {"not positive", not_positive}, {"solve", solve},
-                                          {"logdet", logdet}, {"gradient", gradient},         {NULL, NULL}};
+const struct test FS(tests_cholesky)[] = {{"factor", factor}, {"in place", inplace}, {"not positive", not_positive},
+                                          {"solve", solve},   {"logdet", logdet},    {"gradient", gradient},
+                                          {NULL, NULL}};

@@ -20,6 +20,12 @@ def _factor(x: fs.Tensor) -> fs.Tensor:
     return fs.linalg.cholesky(_definite(x))
 
 
+def _in_place(x: fs.Tensor) -> fs.Tensor:
+    a = _definite(x).detach().numpy().copy()
+    fs.backend.cholesky_(a)
+    return fs.from_numpy(a)
+
+
 def _regular(x: fs.Tensor) -> fs.Tensor:
     return x + 4.0 * _eye(x.shape[-1], x.dtype)
 
@@ -33,6 +39,8 @@ CASES = [
     Case("cholesky_panels", _factor, (normal(171, 171),), specials=False, differences=False),
     Case("cholesky_many", _factor, (normal(40, 33, 33),), specials=False, differences=False),
     Case("cholesky_empty", _factor, (normal(2, 0, 0),), specials=False),
+    Case("cholesky_in_place", _in_place, (normal(151, 151),), gradient=False, specials=False),
+    Case("cholesky_in_place_empty", _in_place, (normal(0, 0),), gradient=False, specials=False),
     Case("cholesky_solve", lambda b, x: fs.cholesky_solve(b, _factor(x)), (normal(5, 3), normal(5, 5)), specials=False,
          bench=(normal(512, 64), normal(512, 512))),
     Case("cholesky_solve_upper", lambda b, u: fs.cholesky_solve(b, _regular(u), upper=True), (normal(4, 2), normal(4, 4)),

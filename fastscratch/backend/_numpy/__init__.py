@@ -33,7 +33,7 @@ from .activation import (
     tanh_forward,
 )
 from .arithmetic import add, div, mul, sub, sum_all
-from .cholesky import cholesky, cholesky_backward, cholesky_logdet, cholesky_solve
+from .cholesky import cholesky, cholesky_, cholesky_backward, cholesky_logdet, cholesky_solve
 from .conv import (
     conv2d_backward,
     conv2d_forward,
@@ -83,6 +83,7 @@ __all__ = [
     "batch_norm_forward",
     "batch_norm_inference",
     "cholesky",
+    "cholesky_",
     "cholesky_backward",
     "cholesky_logdet",
     "cholesky_solve",

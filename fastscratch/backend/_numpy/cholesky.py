@@ -113,6 +113,26 @@ def cholesky(a: Array) -> Array:
     return lower
 
 
+def _inplace_bound(eps: float, y: None, a: Array) -> list[Array]:
+    lower = _factor(np.tril(a))
+    return [np.zeros_like(a) if lower is None else np.tril(_cholesky_bound(eps, lower, a))]
+
+
+@bounded(_inplace_bound, inplace=(0,))
+def cholesky_(a: Array) -> None:
+    """L with L LT = a in place of the lower triangle of a (n, n); what is above it is neither read nor written."""
+    if a.ndim != 2 or a.shape[0] != a.shape[1] or not (a.flags.carray or a.size == 0):
+        raise ValueError(
+            f"cholesky_: a must be a writable (n, n) array in C order, got shape {a.shape}, "
+            f"strides {a.strides}, writable {a.flags.writeable}"
+        )
+    lower = _factor(np.tril(a))
+    if lower is None:
+        order = _first_failure(np.tril(a))[1]
+        raise np.linalg.LinAlgError(f"cholesky_: {order}-th leading minor of the array is not positive definite")
+    a[...] = np.where(np.tri(len(a), dtype=bool), lower, a)
+
+
 @bounded(_solve_bound)
 def cholesky_solve(factor: Array, b: Array) -> Array:
     """x with L LT x = b, for b (..., n, r); only the lower triangle of l is read."""

@@ -3,6 +3,8 @@
 cdef extern from "fastscratch.h" nogil:
     int fs_cholesky_f32(void *l, ptrdiff_t *failed, const void *a, ptrdiff_t batch, ptrdiff_t n)
     int fs_cholesky_f64(void *l, ptrdiff_t *failed, const void *a, ptrdiff_t batch, ptrdiff_t n)
+    int fs_cholesky_inplace_f32(void *a, ptrdiff_t *failed, ptrdiff_t n)
+    int fs_cholesky_inplace_f64(void *a, ptrdiff_t *failed, ptrdiff_t n)
     int fs_cholesky_solve_f32(void *x, const void *l, const void *b, ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r)
     int fs_cholesky_solve_f64(void *x, const void *l, const void *b, ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r)
     int fs_cholesky_logdet_f32(void *y, const void *l, ptrdiff_t batch, ptrdiff_t n)
@@ -48,6 +50,25 @@ def cholesky(a):
         raise LinAlgError(f"cholesky: the leading minor of order {failed[1]}{which} is not positive definite")
     raise_for(status, "cholesky")
     return l
+
+
+def cholesky_(a):
+    cdef int typenum = floating(a, "a"), status
+    cdef cnp.ndarray x = a
+    if cnp.PyArray_NDIM(x) != 2 or cnp.PyArray_DIM(x, 0) != cnp.PyArray_DIM(x, 1) or not PyArray_ISCARRAY(x):
+        raise ValueError(f"cholesky_: a must be a writable (n, n) array in C order, got shape {a.shape}, "
+                         f"strides {a.strides}, writable {bool(a.flags.writeable)}")
+    cdef ptrdiff_t n = cnp.PyArray_DIM(x, 0), failed = 0
+    cdef void *xp = cnp.PyArray_DATA(x)
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_cholesky_inplace_f64(xp, &failed, n)
+        else:
+            status = fs_cholesky_inplace_f32(xp, &failed, n)
+    if status == FS_EDOMAIN:
+        from numpy.linalg import LinAlgError
+        raise LinAlgError(f"cholesky_: {failed}-th leading minor of the array is not positive definite")
+    raise_for(status, "cholesky_")
 
 
 def cholesky_solve(factor, b):

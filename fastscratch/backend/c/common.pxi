@@ -19,6 +19,7 @@ cdef extern from "numpy/arrayobject.h":
     int NPY_ARRAY_ALIGNED
     object PyArray_New(type subtype, int nd, cnp.npy_intp *dims, int typenum, cnp.npy_intp *strides, void *data,
                        int itemsize, int flags, object obj)
+    bint PyArray_ISCARRAY(cnp.ndarray a)
     bint PyArray_ISCARRAY_RO(cnp.ndarray a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
     int PyArray_CopyInto(cnp.ndarray dest, cnp.ndarray src) except -1
