@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -98,3 +100,19 @@ def get_rng_state() -> Tensor:
 def set_rng_state(state: Tensor) -> None:
     """Set the state of the default generator."""
     default_generator.set_state(state)
+
+
+@contextmanager
+def fork_rng() -> Iterator[None]:
+    """Whatever is drawn inside, the default generator goes on afterwards as if it had not been.
+
+    Examples
+    --------
+    >>> with fork_rng():
+    ...     _ = manual_seed(0)
+    """
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        set_rng_state(state)

@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastscratch.exceptions import DataConversionWarning, NotFittedError
 from fastscratch.linear_model import LinearRegression, Ridge
+from fastscratch.neural_network import MLPClassifier, MLPRegressor
 from fastscratch.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from fastscratch.validation import check_labels
 
@@ -27,6 +28,8 @@ ESTIMATORS = [
     StandardScaler(),
     MinMaxScaler(),
     OneHotEncoder(),
+    MLPClassifier(max_iter=100),
+    MLPRegressor(max_iter=100),
 ]
 
 
