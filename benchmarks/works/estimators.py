@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fastscratch.data import load_splits
+
 from ..library import Call
 from .work import Work
 
@@ -83,4 +85,29 @@ def _least_squares_works() -> list[Work]:
     ]
 
 
-WORKS = _least_squares_works()
+# ---- MNIST ----
+
+
+def mnist(n: int, dtype: str = "float32") -> Callable[[], Data]:
+    """The first n training images of MNIST as rows in [0, 1], or drawn digits where it is not to be had, and labels."""
+
+    def data() -> Data:
+        train, _ = load_splits("mnist", n_train=n, n_test=1, fallback="digits")
+        return (train.data.reshape(n, -1) / 255).astype(dtype), train.targets
+
+    return data
+
+
+def last_loss(model: Any, _: Data) -> float:
+    """The training loss of the last epoch."""
+    return float(model.loss_)
+
+
+def _perceptron_works() -> list[Work]:
+    """One epoch; both draw other weights and batches, so the losses are only near each other."""
+    epoch = {"max_iter": 1, "batch_size": 200, "random_state": 0}
+    path, what = "neural_network.MLPClassifier", "(100,), an epoch of MNIST 60,000, batch 200"
+    return [fit(path, what, mnist(60_000), 2, last_loss, params=epoch, agree=0.1)]
+
+
+WORKS = _least_squares_works() + _perceptron_works()
