@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { GATHER = 256, SLAB = 32, MIN_PARALLEL = 100000 }; /* rows of a chunk; columns of a chunk; elements for threads */
+enum { GATHER = 32768, SLAB = 32, MIN_PARALLEL = 100000 }; /* elements and columns of a chunk; elements for threads */
 
 static int all_in_range(const int64_t *index, ptrdiff_t count, ptrdiff_t rows) {
     for (ptrdiff_t i = 0; i < count; i++) {
@@ -30,9 +30,12 @@ typedef struct {
     ptrdiff_t count, rows, d, padding;
 } table;
 
+static ptrdiff_t rows_of_chunk(ptrdiff_t d) { return d > 0 && d < GATHER ? GATHER / d : 1; }
+
 static void gather(ptrdiff_t chunk, void *ctx) {
     const table *t = ctx;
-    for (ptrdiff_t i = chunk * GATHER; i < min(t->count, (chunk + 1) * GATHER); i++) {
+    const ptrdiff_t rows = rows_of_chunk(t->d);
+    for (ptrdiff_t i = chunk * rows; i < min(t->count, (chunk + 1) * rows); i++) {
         memcpy(t->out + i * t->d, t->in + t->index[i] * t->d, (size_t)t->d * sizeof(REAL));
     }
 }
@@ -41,7 +44,8 @@ int FS(embedding_forward)(REAL *y, const REAL *weight, const int64_t *index, ptr
                           ptrdiff_t d) {
     if (!all_in_range(index, count, rows)) return FS_EINDEX;
     table t = {y, weight, index, count, rows, d, -1};
-    each_chunk((count + GATHER - 1) / GATHER, gather, &t, count * d);
+    const ptrdiff_t chunk = rows_of_chunk(d);
+    each_chunk((count + chunk - 1) / chunk, gather, &t, count * d);
     return FS_OK;
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import backend
 from .exceptions import DataConversionWarning, NotFittedError, compatible
 from .tensor import Tensor
 
@@ -82,7 +83,9 @@ def _need_finite(array: Array, name: str, who: str = "") -> None:
     if array.dtype.kind != "f":
         return
     with np.errstate(all="ignore"):  # one sum tells, nearly always, that all is well
-        if np.isfinite(array.sum(dtype=np.float64)) or np.isfinite(array).all():
+        kernel = array.dtype in (np.float32, np.float64) and array.flags.c_contiguous
+        total = backend.sum_all(array) if kernel else array.sum(dtype=np.float64)
+        if np.isfinite(total) or np.isfinite(array).all():
             return
     what = "NaN" if np.isnan(array).any() else f"infinity or a value too large for {array.dtype}"
     raise ValueError(f"Input {name} contains {what}: numbers must be finite{who}.")

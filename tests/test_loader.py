@@ -402,3 +402,13 @@ def test_random_split_is_seeded():
 def test_bad_random_split(lengths, message):
     with pytest.raises(ValueError, match=message):
         random_split(range(10), lengths)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_rows_may_be_counted_from_the_end(dtype):
+    images = np.arange(24, dtype=dtype).reshape(4, 2, 3)
+    (batch,) = TensorDataset(images).gather(np.array([-1, 0]))
+    np.testing.assert_array_equal(batch.array, images[[-1, 0]])
+    assert batch.array.base is not images
+    with pytest.raises(IndexError):
+        TensorDataset(images).gather(np.array([4]))

@@ -207,7 +207,10 @@ def test_verbose_prints_a_line_for_each_epoch(capsys):
         (lambda: MLPRegressor().fit(X, None), "target y is None"),
         (lambda: MLPRegressor().predict(X), "not fitted yet"),
         (lambda: MLPRegressor(solver="sgd", learning_rate_init=1e6).fit(1e3 * X, X[:, 0]), "non-finite"),
-        (lambda: MLPRegressor(hidden_layer_sizes=(2,), max_iter=1).fit(X, X[:, 0]).partial_fit(X, X[:, :2]), "2 outputs"),
+        (
+            lambda: MLPRegressor(hidden_layer_sizes=(2,), max_iter=1).fit(X, X[:, 0]).partial_fit(X, X[:, :2]),
+            "2 outputs",
+        ),
         (lambda: MLPClassifier(early_stopping=True).fit(X[:9], RING[:9] > 0), "test samples are too few|too small"),
     ],
 )

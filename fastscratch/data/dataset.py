@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from .. import backend
 from ..tensor import Array, Tensor, wrap
 from .collate import default_collate
 
@@ -63,7 +64,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     def gather(self, indices: Array) -> list[Tensor]:
         """The batch with these samples: copies, without history."""
-        return [wrap(_rows(tensor.array, indices)) for tensor in self.tensors]
+        return [wrap(rows(tensor.array, indices)) for tensor in self.tensors]
 
 
 class Subset(Dataset[T_co]):
@@ -101,6 +102,11 @@ def fetch(dataset: Any, indices: Array) -> Any:
     return default_collate([dataset[i] for i in indices.tolist()])
 
 
-def _rows(array: Array, indices: Array) -> Array:
-    """The rows, copied; take() is the faster way, but would copy all of an array that is not contiguous."""
-    return array.take(indices, axis=0) if array.flags.c_contiguous else array[indices]
+def rows(array: Array, indices: Array) -> Array:
+    """The rows, copied: by the embedding's kernel, or take(), which would copy all of an array that is not contiguous."""
+    if not array.flags.c_contiguous:
+        return array[indices]
+    kernel = array.ndim > 1 and array.size and array.dtype in (np.float32, np.float64)
+    if not kernel or indices.min(initial=0) < 0:  # the kernel does not count from the end
+        return array.take(indices, axis=0)
+    return backend.embedding_forward(array.reshape(len(array), -1), indices).reshape(len(indices), *array.shape[1:])

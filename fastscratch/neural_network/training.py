@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import optim
+from ..data.dataset import rows
 from ..nn import functional as F
 from ..tensor import Tensor, wrap
 from ..train import Callback, Trainer
@@ -54,7 +55,7 @@ class Samples:
     def gather(self, indices: Array) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
         """The batch with these samples: one gather for each array."""
         weight = None if self.weight is None else wrap(self.weight[indices])
-        return wrap(self.X.take(indices, axis=0)), (wrap(self.y.take(indices, axis=0)), weight)
+        return wrap(rows(self.X, indices)), (wrap(rows(self.y, indices)), weight)
 
 
 class Objective:
