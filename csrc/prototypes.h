@@ -252,10 +252,12 @@ int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t
 
 /* ---- scatter.c ---- */
 
-/* matrix[d, d] = sum_i w_i (x_i - s)(x_i - s)^T, symmetric to the bit, and total[d] = sum_i w_i (x_i - s), for the rows of
- * x[n, d], weight[n] (NULL: 1 each) and shift[d] (NULL: 0). |error| <= (n + 8) eps times the sums of absolute values.
- * n d (d + 1) operations. Outputs overlap no input. */
-int FN(scatter)(T *matrix, T *total, const T *x, const T *weight, const T *shift, ptrdiff_t n, ptrdiff_t d);
+/* matrix[w, w] = sum_i w_i (z_i - s)(z_i - s)^T, symmetric to the bit, and total[w] = sum_i w_i (z_i - s), for the rows z of
+ * x[n, d] beside those of y[n, outputs] (NULL with outputs = 0), w = d + outputs, weight[n] (NULL: 1 each) and shift[w]
+ * (NULL: 0). |error| <= (min(n, 768) + 8) eps times the sums of absolute values, and a few eps of double times n.
+ * n w (w + 1) operations. Outputs overlap no input. */
+int FN(scatter)(T *matrix, T *total, const T *x, const T *y, const T *weight, const T *shift, ptrdiff_t n, ptrdiff_t d,
+                ptrdiff_t outputs);
 
 /* ---- rbf.c ---- */
 

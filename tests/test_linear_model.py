@@ -83,6 +83,43 @@ def test_float32_stays_and_is_computed_in_float64():
     np.testing.assert_allclose(model.coef_, exact.coef_, rtol=1e-6)
 
 
+def test_products_in_float32_are_taken_only_where_they_will_do():
+    """A nearly dependent column makes the condition 1e6: there float32's products would leave no digit."""
+    rng = np.random.default_rng(1)
+    good = rng.standard_normal((4000, 20)).astype(np.float32) + 5
+    bad = np.hstack([good, good[:, :1] + rng.standard_normal((4000, 1)).astype(np.float32) * np.float32(1e-3)])
+    for x in (good, bad):
+        y = x @ rng.standard_normal(x.shape[1]).astype(np.float32) + rng.standard_normal(4000).astype(np.float32)
+        for model in (Ridge(1e-4), LinearRegression()):
+            exact = model.fit(x.astype(np.float64), y.astype(np.float64)).coef_
+            np.testing.assert_allclose(model.fit(x, y).coef_, exact, rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
+def test_kernels_agree_with_their_twins(dtype, weight):
+    with fs.backend.use("check"):
+        for model in (LinearRegression(), Ridge()):
+            for rows in (slice(None), slice(4)):
+                model.fit(X[rows].astype(dtype), Y[rows].astype(dtype), None if weight is None else weight[rows])
+                model.predict(X.astype(dtype))
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    rng, before = np.random.default_rng(2), fs.get_num_threads()
+    x, y = rng.standard_normal((3000, 70)), rng.standard_normal((3000, 2))
+    found = []
+    try:
+        for n in (1, 2, 3):
+            fs.set_num_threads(n)
+            found.append([Ridge().fit(x[:rows], y[:rows]).coef_ for rows in (3000, 500)])
+    finally:
+        fs.set_num_threads(before)
+    for many, few in found[1:]:
+        np.testing.assert_array_equal(many, found[0][0])
+        np.testing.assert_array_equal(few, found[0][1])
+
+
 def test_tensors_are_taken():
     model = Ridge().fit(fs.tensor(X), fs.tensor(Y))
     np.testing.assert_array_equal(model.coef_, Ridge().fit(X, Y).coef_)

@@ -8,7 +8,7 @@ import numpy as np
 from .. import backend
 from ..base import BaseEstimator, RegressorMixin
 from ..validation import check_features, check_is_fitted, check_random_state, check_sample_weight, check_X_y
-from .normal_equations import Moments, blocks, moments, solve
+from .normal_equations import LIMIT, Moments, blocks, moments, solve
 
 __all__ = ["LinearRegression", "Ridge"]
 
@@ -70,7 +70,7 @@ class LinearRegression(_LinearRegressor):
 
     Notes
     -----
-    n d^2 operations for the normal equations, in float64 whatever the dtype of X. They square the condition number: beyond
+    n d^2 operations for the normal equations; of float32 X as in Ridge. They square the condition number: beyond
     1e10 (of the equations, their diagonal scaled to 1) they are not used. One step of refinement with the residual of the
     data themselves then leaves coefficients about as good as an orthogonal factorisation's.
 
@@ -174,7 +174,8 @@ class Ridge(_LinearRegressor):
 
     Notes
     -----
-    n d min(n, d) operations, in float64 whatever the dtype of X.
+    n d min(n, d) operations. float32 X is multiplied in float32 and added up in float64 where the condition of the
+    equations is below 100 (their diagonal scaled to 1); beyond it, everything is computed in float64.
 
     References
     ----------
@@ -219,12 +220,18 @@ Solution = tuple[Array, Array, Array]
 
 
 def _cholesky(X: Array, y: Array, weight: Array | None, centre: bool) -> Solution | None:
-    m = moments(X, y, weight, centre)
-    coef = solve(m.xx, m.xy)
-    if coef is None:
-        return None
-    step = solve(m.xx, _slope(X, y, weight, m, coef))
-    return None if step is None else (coef + step, m.x_mean, m.y_mean)
+    for dtype in _widening(X):
+        m, limit = moments(X, y, weight, centre, dtype), LIMIT[dtype]
+        coef = solve(m.xx, m.xy, limit)
+        if coef is not None:
+            step = solve(m.xx, _slope(X, y, weight, m, coef), limit)
+            return None if step is None else (coef + step, m.x_mean, m.y_mean)
+    return None
+
+
+def _widening(X: Array) -> tuple[str, ...]:
+    """The types in which products are tried."""
+    return ("float32", "float64") if X.dtype == np.float32 else ("float64",)
 
 
 def _slope(X: Array, y: Array, weight: Array | None, m: Moments, coef: Array) -> Array:
@@ -239,24 +246,27 @@ def _slope(X: Array, y: Array, weight: Array | None, m: Moments, coef: Array) ->
 
 
 def _penalised(X: Array, y: Array, weight: Array | None, alpha: Array, centre: bool) -> Solution | None:
-    m = moments(X, y, weight, centre)
-    coef = _each_alpha(m.xx, m.xy, alpha)
-    return None if coef is None else (coef, m.x_mean, m.y_mean)
+    for dtype in _widening(X):
+        m = moments(X, y, weight, centre, dtype)
+        coef = _each_alpha(m.xx, m.xy, alpha, LIMIT[dtype])
+        if coef is not None:
+            return coef, m.x_mean, m.y_mean
+    return None
 
 
 def _dual(X: Array, y: Array, weight: Array | None, alpha: Array, centre: bool) -> Solution | None:
     """coef = X^T (X X^T + alpha)^-1 y: fewer equations where there are fewer samples than features."""
     A, b, x_mean, y_mean = _centred(X, y, weight, centre)
-    dual = _each_alpha(backend.scatter(np.ascontiguousarray(A.T), None, None)[0], b, alpha)
+    dual = _each_alpha(backend.scatter(np.ascontiguousarray(A.T), None, None, None)[0], b, alpha, LIMIT["float64"])
     return None if dual is None else (A.T @ dual, x_mean, y_mean)
 
 
-def _each_alpha(matrix: Array, right: Array, alpha: Array) -> Array | None:
+def _each_alpha(matrix: Array, right: Array, alpha: Array, limit: float) -> Array | None:
     """(matrix + alpha)^-1 right, one factor for all columns that share an alpha."""
     found = np.empty_like(right)
     for value in np.unique(alpha):
         columns = alpha == value
-        part = solve(matrix + value * np.eye(len(matrix)), right[:, columns])
+        part = solve(matrix + value * np.eye(len(matrix)), right[:, columns], limit)
         if part is None:
             return None
         found[:, columns] = part

@@ -1,7 +1,9 @@
-"""Normal equations: formed in float64 block by block, solved by Cholesky, and a bound on what that loses.
+"""Normal equations: formed block by block, solved by Cholesky, and a bound on what that loses.
 
 The second moments about the mean are the whole of the data that a linear fit needs. They are taken about the first rows'
-mean, which is near enough to lose nothing, and moved to the true mean at the end.
+mean, which is near enough to lose nothing, and moved to the true mean at the end. Those of float32 data are multiplied in
+float32 and added up in float64: as good as the data where the equations' condition is small, and formed anew in float64
+where it is not.
 """
 
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from .. import backend
 
 Array = np.ndarray[Any, Any]
 BLOCK = 8192  # rows that are turned into float64 at a time
+FIRST = 256  # rows near whose mean the mean is taken to be
+LIMIT = {"float32": 1e-2, "float64": 1e-10}  # the reciprocal condition to which products in a type will do
 
 
 class Moments(NamedTuple):
@@ -25,25 +29,27 @@ class Moments(NamedTuple):
     xy: Array  # (d, outputs)
 
 
-def moments(X: Array, y: Array, weight: Array | None, centre: bool) -> Moments:
-    """Of X (n, d) and y (n, outputs) in float64; without centre, about 0."""
+def moments(X: Array, y: Array, weight: Array | None, centre: bool, dtype: Any = np.float64) -> Moments:
+    """Of X (n, d) and y (n, outputs), multiplied in dtype; without centre, about 0."""
     d = X.shape[1]
-    shift = X[:BLOCK].mean(0, np.float64) if centre else None
-    x_mean, y_mean = np.zeros(d), np.zeros(y.shape[1])
-    if centre:
-        y_mean = np.average(y.astype(np.float64), axis=0, weights=weight)
-    away = y - y_mean if weight is None else weight[:, None] * (y - y_mean)  # sums to 0: X need not be centred for xy
-    xx, xy, total = np.zeros((d, d)), np.zeros((d, y.shape[1])), np.zeros(d)
-    for part in blocks(X):
-        block = X[part].astype(np.float64, copy=False)
-        matrix, sums = backend.scatter(block, None if weight is None else weight[part].astype(np.float64), shift)
-        xx, total = xx + matrix, total + sums
-        xy += backend.matmul(block.T, away[part].astype(np.float64, copy=False))
+    shift = np.concatenate([X[:FIRST].mean(0), y[:FIRST].mean(0)]).astype(X.dtype) if centre else None
+    matrix, total = np.zeros((d + y.shape[1],) * 2), np.zeros(d + y.shape[1])
+    for part in [slice(None)] if dtype == X.dtype else blocks(X):
+        given = (
+            None if a is None else a.astype(dtype, copy=False) for a in (X[part], y[part], _of(weight, part), shift)
+        )
+        products, sums = backend.scatter(*given)
+        matrix, total = matrix + products, total + sums
     n = float(len(X)) if weight is None else float(weight.sum(dtype=np.float64))
+    mean = np.zeros_like(total)
     if shift is not None:
-        xx -= np.outer(total, total / n)
-        x_mean = shift + total / n
-    return Moments(n, x_mean, y_mean, xx, xy)
+        matrix -= np.outer(total, total / n)
+        mean = shift + total / n
+    return Moments(n, mean[:d], mean[d:], matrix[:d, :d], matrix[:d, d:])
+
+
+def _of(weight: Array | None, part: slice) -> Array | None:
+    return None if weight is None else weight[part]
 
 
 def blocks(X: Array) -> Iterator[slice]:
@@ -52,7 +58,7 @@ def blocks(X: Array) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, len(X), rows))
 
 
-def solve(matrix: Array, right: Array, limit: float = 1e-10) -> Array | None:
+def solve(matrix: Array, right: Array, limit: float) -> Array | None:
     """matrix^-1 right for a positive definite matrix, None where it is not one, or its condition is beyond 1 / limit.
 
     The condition is that of the matrix with ones on its diagonal (scaled by rows and columns), estimated.

@@ -60,7 +60,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     with np.errstate(all="ignore"):
         mean = (points if weight is None else weight[:, None] * points).sum(axis=0) / x.dtype.type(whole)
         scale = x.dtype.type(1 / np.maximum(0, whole - lost))
-        matrix = scale * backend.scatter(points, weight, mean)[0]
+        matrix = scale * backend.scatter(points, None, weight, mean)[0]
     return record(
         matrix if x.ndim == 2 else matrix.reshape(()), (x,), _cov_gradient, points, mean, weight, scale, x.shape
     )

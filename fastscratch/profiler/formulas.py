@@ -228,7 +228,7 @@ def _table() -> dict[str, Formula]:
         "cholesky_logdet": Formula("2 y n", "factor / n + y", n="factor.shape[-1]"),
         "cholesky_backward": Formula("7 da n / 3", "dl / 2 + factor / 2 + da", "da", n="factor.shape[-1]"),
         "sum_all": Formula("x", "x + y"),
-        "scatter": Formula("n d (d + 1)", "x + matrix", "matrix", n="x.shape[0]", d="x.shape[1]"),
+        "scatter": Formula("n w (w + 1)", "x + y + matrix", "matrix", n="x.shape[0]", w="matrix.shape[0]"),
         "rbf_gram": Formula("k (2 d + 6) / (2 - given(z))", "x + z + k", "k", d="x.shape[-1]"),
     }
     for name in ("add", "sub", "mul", "div"):  # of arrays, or of one and a number
