@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #if !defined(_WIN32)
 #include <pthread.h>
 #include <sched.h>
@@ -84,10 +85,11 @@ static int wants_huge_pages(size_t bytes) {
 #endif
 }
 
-static void *fresh(size_t bytes, int index) {
+static void *fresh(size_t bytes, int index, int zeroed) {
     const int huge = wants_huge_pages(bytes);
     const size_t align = huge ? HUGE_PAGE : ALIGN;
-    char *raw = bytes < SIZE_MAX - ALIGN - align ? malloc(bytes + ALIGN + align) : NULL;
+    if (bytes >= SIZE_MAX - ALIGN - align) return NULL;
+    char *raw = zeroed ? calloc(1, bytes + ALIGN + align) : malloc(bytes + ALIGN + align);
     if (!raw) return NULL;
     char *user = (char *)(((uintptr_t)raw + ALIGN + align - 1) / align * align);
 #if defined(MADV_HUGEPAGE)
@@ -106,7 +108,7 @@ static void count_use(size_t bytes) {
     if (stats.used > stats.peak) stats.peak = stats.used;
 }
 
-void *fs_alloc(size_t bytes) {
+static void *alloc(size_t bytes, int zeroed) {
     size_t size = 0;
     const int index = class_of(bytes, &size);
     if (index < 0) return NULL;
@@ -121,14 +123,14 @@ void *fs_alloc(size_t bytes) {
         stats.hits++;
         count_use(h->bytes);
         unlock();
-        return (char *)h + ALIGN;
+        return zeroed ? memset((char *)h + ALIGN, 0, bytes) : (char *)h + ALIGN;
     }
     stats.misses++;
     unlock();
-    void *p = fresh(size, index);
+    void *p = fresh(size, index, zeroed);
     if (!p) {
         fs_empty_cache(); /* idle blocks of other sizes may be what is missing */
-        p = fresh(size, index);
+        p = fresh(size, index, zeroed);
         if (!p) return NULL;
     }
     lock();
@@ -136,6 +138,13 @@ void *fs_alloc(size_t bytes) {
     unlock();
     return p;
 }
+
+void *fs_alloc(size_t bytes) { return alloc(bytes, 0); }
+
+/* Fresh memory is the system's zeros, which cost nothing until they are touched. */
+void *fs_alloc_zeroed(size_t bytes) { return alloc(bytes, 1); }
+
+size_t fs_alloc_size(const void *p) { return p ? ((const header *)(const void *)((const char *)p - ALIGN))->bytes : 0; }
 
 void fs_free(void *p) {
     if (!p) return;

@@ -37,6 +37,8 @@ struct fs_memory {
     size_t cap;                /* the most that may lie idle */
 };
 void *fs_alloc(size_t bytes); /* NULL when the system has no more */
+void *fs_alloc_zeroed(size_t bytes);
+size_t fs_alloc_size(const void *p); /* how many bytes there are, at least as many as were asked for; 0 for NULL */
 void fs_free(void *p);
 void fs_empty_cache(void);
 void fs_set_cache_cap(size_t bytes);

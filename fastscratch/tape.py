@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from .quiet import quietly
+
 Array = np.ndarray[Any, Any]
 # gradient(dy, needs, *saved) -> one array, or None where it is not needed, for each parent
 Gradient = Callable[..., Sequence[Array | None]]
@@ -175,7 +177,7 @@ def run(roots: Sequence[tuple[Node, Array]], *, retain_graph: bool, wanted: Sequ
     Otherwise the gradients of the wanted nodes, leaves or not, are returned (None where nothing arrived) and ``.grad`` is
     left alone.
     """
-    with np.errstate(all="ignore"):  # NaN and infinities are results like any other
+    with quietly():  # NaN and infinities are results like any other
         captured = walk(roots, wanted, retain_graph)
     return [] if wanted is None else [captured.get(node) for node in wanted]
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from . import backend, dtypes, tape
 from .device import CPU, device
+from .quiet import quiet
 from .tape import Gradient, Node
 
 Array = np.ndarray[Any, Any]
@@ -519,8 +520,7 @@ def cast(x: Tensor, dtype: dtypes.DType) -> Tensor:
     """x in another dtype, on the tape; x itself if it has it already."""
     if x.array.dtype == dtype:
         return x
-    with np.errstate(all="ignore"):
-        array = x.array.astype(dtype)
+    array = quiet.call(x.array.astype, dtype)
     return record(array, (x,), _cast_gradient, x.array.dtype) if dtype.kind == "f" else wrap(array)
 
 
@@ -587,7 +587,7 @@ def _keep_overwritten(x: Tensor, node: Node) -> None:
     """If the operation saved what it is about to overwrite, let it save a copy."""
     saved = node.saved or ()
     if any(value is x for value in saved):
-        before = wrap(x.array.copy(order="K"))
+        before = wrap(quiet.call(x.array.copy, order="K"))
         node.saved = tuple([before if value is x else value for value in saved])
 
 

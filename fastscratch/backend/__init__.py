@@ -215,7 +215,8 @@ def get_conv_algorithm() -> str:
 
 def memory_stats() -> dict[str, int]:
     """State of the allocator behind the C kernels: bytes ``used``, ``cached`` (idle) and at the ``peak``; requests served
-    from the cache (``hits``) or not (``misses``); ``cap`` on idle bytes. All zeros without the extension.
+    from the cache (``hits``) or not (``misses``); ``cap`` on idle bytes, 0 with ``FASTSCRATCH_NO_CACHE=1``. All zeros
+    without the extension.
     """
     names = ("used", "cached", "peak", "hits", "misses", "cap")
     return dict.fromkeys(names, 0) if _c is None else _c.memory_stats()
@@ -233,6 +234,12 @@ def reset_peak_memory_stats() -> None:
         _c.reset_peak_memory()
 
 
+def take_memory_for_numpy() -> None:
+    """Let NumPy take memory from the allocator in the context that this is called in, unless NumPy alone was asked for."""
+    if _c is not None and _current != "numpy":
+        _c.take_memory_for_numpy()
+
+
 def tape_functions(*classes: Any) -> Any:
     """What tensor.py has in Python and the extension too; None without the extension or where NumPy was asked for."""
     return None if _c is None or _current == "numpy" else _c.tape_functions(*classes)
@@ -248,6 +255,8 @@ def _start() -> None:
     wanted = os.environ.get("FASTSCRATCH_BACKEND", "")
     if _c is not None:
         _c.set_num_threads(default_num_threads())
+        if os.environ.get("FASTSCRATCH_NO_CACHE", "0") not in ("", "0"):
+            _c.set_cache_cap(0)
     if not wanted and _c is None:
         warnings.warn(
             f"fastscratch runs on NumPy alone, many times slower: its C extension is not there ({_missing})",

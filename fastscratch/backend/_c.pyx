@@ -7,6 +7,7 @@ out of bounds, takes its output from the allocator, releases the GIL and makes o
 
 include "c/common.pxi"
 include "c/config.pxi"
+include "c/memory.pxi"
 include "c/activation.pxi"
 include "c/arithmetic.pxi"
 include "c/cholesky.pxi"

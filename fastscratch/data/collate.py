@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..quiet import quiet
 from ..tensor import Tensor, wrap
 
 
@@ -51,4 +52,4 @@ def _stacked(batch: Sequence[Any]) -> np.ndarray:
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise RuntimeError(f"samples of a batch have different shapes: {sorted(shapes)}")
-    return np.stack(arrays)
+    return quiet.call(np.stack, arrays)

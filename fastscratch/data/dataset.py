@@ -1,11 +1,13 @@
 """Data sets: what has a length and can be indexed."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from .. import backend
+from ..quiet import quiet
 from ..tensor import Array, Tensor, wrap
 from .collate import default_collate
 
@@ -105,8 +107,8 @@ def fetch(dataset: Any, indices: Array) -> Any:
 def rows(array: Array, indices: Array) -> Array:
     """The rows, copied: by the embedding's kernel, or take(), which would copy all of an array that is not contiguous."""
     if not array.flags.c_contiguous:
-        return array[indices]
+        return quiet.call(operator.getitem, array, indices)
     kernel = array.ndim > 1 and array.size and array.dtype in (np.float32, np.float64)
     if not kernel or indices.min(initial=0) < 0:  # the kernel does not count from the end
-        return array.take(indices, axis=0)
+        return quiet.call(array.take, indices, axis=0)
     return backend.embedding_forward(array.reshape(len(array), -1), indices).reshape(len(indices), *array.shape[1:])

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import backend
 from ..backend.broadcast import sum_to
+from ..quiet import quiet, quietly
 from ..tape import OUTPUT, Gradient
 from ..tensor import Tensor, history, method, record, replace, unary, wrap
 from .operands import floating, need_tensor
@@ -29,7 +30,7 @@ def _argument(x: Any, operation: str, inplace: bool = False) -> Tensor:
     """The argument as a floating tensor; a copy with the same past where it will be overwritten but is still needed."""
     argument = floating(need_tensor(x, operation))
     if inplace and argument is x and history(argument) is not None:
-        argument = wrap(x.array.copy(order="K"))
+        argument = wrap(quiet.call(x.array.copy, order="K"))
         argument._node = x._node
     return argument
 
@@ -61,7 +62,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
         return y
     x = need_tensor(input, "relu")
     if x.dtype.kind != "f":
-        return _finish(x, Tensor(np.maximum(x.array, x.dtype.type(0))), inplace)
+        return _finish(x, Tensor(quiet.call(np.maximum, x.array, x.dtype.type(0))), inplace)
     return _finish(x, record(backend.relu_forward(x.array), (x,), _relu_gradient, OUTPUT), inplace)
 
 
@@ -252,7 +253,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     x = need_tensor(input, "hardtanh")
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val must not be greater than max_val, got {min_val} and {max_val}")
-    y = np.asarray(np.clip(x.array, x.dtype.type(min_val), x.dtype.type(max_val)))
+    y = np.asarray(quiet.call(np.clip, x.array, x.dtype.type(min_val), x.dtype.type(max_val)))
     return _finish(x, record(y, (x,), _hardtanh_gradient, OUTPUT, min_val, max_val), inplace)
 
 
@@ -300,7 +301,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 def softsign(input: Tensor) -> Tensor:
     """input / (1 + |input|)."""
     x = _argument(input, "softsign")
-    with np.errstate(all="ignore"):
+    with quietly():
         return record(x.array / (1 + np.abs(x.array)), (x,), _softsign_gradient, x)
 
 
@@ -327,14 +328,14 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if x.dtype != w.dtype:
         raise RuntimeError(f"prelu: input is {x.dtype}, weight is {w.dtype}")
     along = (-1,) + (1,) * (x.ndim - 2) if w.numel() > 1 else (1,) * x.ndim
-    with np.errstate(all="ignore"):
+    with quietly():
         y = np.where(x.array > 0, x.array, w.array.reshape(along) * x.array)
     return record(y, (x, w), _prelu_gradient, x, w, along)
 
 
 def _prelu_gradient(dy, needs, x, w, along):
     slope = w.reshape(along)
-    with np.errstate(all="ignore"):
+    with quietly():
         dx = np.where(x > 0, dy, dy * slope) if needs[0] else None
         dw = sum_to(np.where(x > 0, 0, dy * x), slope.shape).reshape(w.shape) if needs[1] else None
     return dx, dw

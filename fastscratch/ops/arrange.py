@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor, in_place, method, record
-from .operands import axes_of, axis_of, need_tensor, sizes_of
+from .operands import axes_of, axis_of, need_tensor, quiet, sizes_of
 from .shape import diagonal
 
 __all__ = [
@@ -18,7 +18,7 @@ def flip(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
     """The order along the axes turned round; a copy."""
     x, wanted = need_tensor(input, "flip"), sizes_of(axes, dims)
     turned = axes_of(wanted, x.ndim, "flip") if wanted else ()
-    return record(np.flip(x.array, turned).copy(), (x,), _flip_gradient, turned)
+    return record(quiet.call(np.flip(x.array, turned).copy), (x,), _flip_gradient, turned)
 
 
 def _flip_gradient(dy, needs, axes):
@@ -56,7 +56,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     if axes is not None and len(steps) != len(axes):
         raise RuntimeError(f"roll: {len(steps)} shifts for {len(axes)} axes")
     by: Any = steps if axes is not None else sum(steps)
-    return record(np.roll(x.array, by, axes), (x,), _roll_gradient, by, axes)
+    return record(quiet.call(np.roll, x.array, by, axes), (x,), _roll_gradient, by, axes)
 
 
 def _roll_gradient(dy, needs, by, axes):
@@ -68,7 +68,7 @@ def repeat(input: Tensor, *numbers: Any, repeats: Any = None) -> Tensor:
     x, times = need_tensor(input, "repeat"), sizes_of(numbers, repeats)
     if len(times) < x.ndim:
         raise RuntimeError(f"repeat: {len(times)} numbers for the {x.ndim} axes of shape {x.shape}")
-    return record(np.tile(x.array, times), (x,), _repeat_gradient, times, x.shape)
+    return record(quiet.call(np.tile, x.array, times), (x,), _repeat_gradient, times, x.shape)
 
 
 def _repeat_gradient(dy, needs, times, shape):
@@ -110,7 +110,7 @@ def _triangle(input: Tensor, keep: Any, operation: str) -> Tensor:
     if x.ndim < 2:
         raise RuntimeError(f"{operation}: expected at least 2 axes, got shape {x.shape}")
     kept = keep(*np.ogrid[: x.shape[-2], : x.shape[-1]])
-    return record(np.where(kept, x.array, x.array.dtype.type(0)), (x,), _triangle_gradient, kept)
+    return record(quiet.call(np.where, kept, x.array, x.array.dtype.type(0)), (x,), _triangle_gradient, kept)
 
 
 def _triangle_gradient(dy, needs, kept):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..quiet import quiet
 from ..tape import OUTPUT
 from ..tensor import Tensor, record
 from .operands import need_tensor
@@ -351,6 +352,6 @@ def _with_room(images: Array, extra: Pair) -> Array:
     if extra == (0, 0):
         return images
     n, c, h, w = images.shape
-    room = np.zeros((n, h + extra[0], w + extra[1], c), images.dtype).transpose(0, 3, 1, 2)
+    room = quiet.call(np.zeros, (n, h + extra[0], w + extra[1], c), images.dtype).transpose(0, 3, 1, 2)
     room[:, :, :h, :w] = images
     return room

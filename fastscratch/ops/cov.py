@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..quiet import quietly
 from ..tensor import Tensor, method, record
 from .operands import need_tensor
 
@@ -57,7 +58,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     weight = importance if frequency is None else frequency if importance is None else frequency * importance
     whole = np.float64(len(points)) if weight is None else weight.sum()
     lost = correction if importance is None or weight is None else correction * (weight * importance).sum() / whole
-    with np.errstate(all="ignore"):
+    with quietly():
         mean = (points if weight is None else weight[:, None] * points).sum(axis=0) / x.dtype.type(whole)
         scale = x.dtype.type(1 / np.maximum(0, whole - lost))
         matrix = scale * backend.scatter(points, None, weight, mean)[0]

@@ -1,5 +1,6 @@
 """Indexing: x[...] and x[...] = value, and gathering and scattering along an axis."""
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..tensor import (
     rewrite,
     wrap,
 )
-from .operands import axis_of, is_number, need_kind, need_tensor
+from .operands import axis_of, is_number, need_kind, need_tensor, quiet
 
 __all__ = [
     "argwhere", "gather", "index_add", "index_copy", "index_fill", "index_select", "masked_fill", "masked_scatter",
@@ -39,7 +40,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         For an index out of range, too many indices, a mask of the wrong shape or an index of the wrong type.
     """
     at, basic = _key(input, index)
-    y = _look_up(input, at)
+    y = _look_up(input, at, basic)
     if basic:
         # With an ellipsis NumPy gives a view where there are no axes left, too.
         return record_view(y, input, _view_gradient, input.array.shape, at)
@@ -47,9 +48,9 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     return record(y, (input,), gradient, input.array.shape, at)
 
 
-def _look_up(x: Tensor, at: Any) -> Any:
+def _look_up(x: Tensor, at: Any, basic: bool = True) -> Any:
     try:
-        return x.array[at]
+        return x.array[at] if basic else quiet.call(operator.getitem, x.array, at)
     except (IndexError, ValueError) as error:
         raise IndexError(f"index of a tensor of shape {x.shape}: {error}") from None
 
@@ -178,7 +179,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """Along dim, the elements that the index names: y[i, j] = x[index[i, j], j] for dim 0; the shape of index."""
     x = need_tensor(input, "gather")
     key = _along(x, dim, index, "gather")[2]
-    y = x.array[key] if x.ndim else x.array.copy()
+    y = quiet.call(operator.getitem, x.array, key) if x.ndim else x.array.copy()
     return record(y, (x,), _gather_gradient, x.shape, key)
 
 
@@ -206,7 +207,7 @@ def scatter(
     _, at, key = _along(x, dim, index, "scatter")
     s = _source(x, source, at, "scatter")
     part = s.array[tuple(slice(n) for n in at.shape)] if s.ndim else s.array
-    y = x.array.copy(order="K")
+    y = quiet.call(x.array.copy, order="K")
     if reduce is None:
         y[key] = part
         return record(y, (x, s), _scatter_gradient, key, at.shape, s.shape)
@@ -271,7 +272,7 @@ def scatter_reduce(
         raise NotImplementedError(f"scatter_reduce: {reduce!r} has no gradient here; use detach()")
     _, at, key = _along(x, dim, index, "scatter_reduce")
     part = _source(x, src, at, "scatter_reduce").array[tuple(slice(n) for n in at.shape)]
-    y = x.array.copy(order="K")
+    y = quiet.call(x.array.copy, order="K")
     if not include_self:
         neutral = {"sum": 0, "prod": 1, "amax": -np.inf, "amin": np.inf}[reduce]
         limit = neutral if x.dtype.kind == "f" or np.isfinite(neutral) else part.min() if neutral < 0 else part.max()
@@ -289,7 +290,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise IndexError(f"index_select: indices must be in [0, {size - 1}], got {at.min()} to {at.max()}")
     if x.ndim == 0:
         return record(x.array.copy(), (x,), _pass_gradient)
-    return record(x.array.take(at, axis), (x,), _gather_gradient, x.shape, (slice(None),) * axis + (at,))
+    return record(quiet.call(x.array.take, at, axis), (x,), _gather_gradient, x.shape, (slice(None),) * axis + (at,))
 
 
 def _pass_gradient(dy, needs):
@@ -316,7 +317,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     x = need_tensor(input, "index_add")
     s = need_tensor(source, "index_add")
     key = _slices(x, dim, index, "index_add")
-    y = x.array.copy(order="K")
+    y = quiet.call(x.array.copy, order="K")
     if y[key].shape != s.shape:
         raise RuntimeError(f"index_add: source has shape {s.shape}, the index asks for {y[key].shape}")
     np.add.at(y, key, s.array * s.array.dtype.type(alpha))
@@ -349,7 +350,7 @@ def index_put_(input: Tensor, indices: Any, values: Any, accumulate: bool = Fals
     x = need_tensor(input, "index_put_")
     at, _ = _key(x, tuple(indices))
     v = cast(values if isinstance(values, Tensor) else Tensor(values), x.dtype)
-    y = x.array.copy(order="K")
+    y = quiet.call(x.array.copy, order="K")
     np.add.at(y, at, v.array)
     return replace(x, record(y, (x, v), _index_put_gradient, at, v.shape))
 
@@ -374,7 +375,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(f"masked_fill: value must be a number or a tensor without axes, got shape {value.shape}")
     v = cast(value, x.dtype) if isinstance(value, Tensor) else wrap(np.array(value).astype(x.dtype))
     try:
-        y = np.where(m.array, v.array, x.array)
+        y = quiet.call(np.where, m.array, v.array, x.array)
     except ValueError:
         raise RuntimeError(f"masked_fill: mask {m.shape} and input {x.shape} do not broadcast") from None
     return record(y, (x, v), _masked_fill_gradient, m, x.shape)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..tensor import Tensor, cast, method, record
-from .operands import axis_of, need_tensor
+from .operands import axis_of, need_tensor, quiet
 from .shape import atleast_1d, atleast_2d, expand, narrow, reshape
 
 __all__ = [
@@ -48,7 +48,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     parts = [p for p in parts if p.shape != (0,)] or parts[:1]
     axis = axis_of(dim, parts[0].ndim, "cat")
     try:
-        y = np.concatenate([p.array for p in parts], axis)
+        y = quiet.call(np.concatenate, [p.array for p in parts], axis)
     except ValueError:
         raise RuntimeError(f"cat: shapes {[p.shape for p in parts]} must be equal except along axis {axis}") from None
     return record(y, tuple(parts), _cat_gradient, axis, _bounds([p.shape[axis] for p in parts]))
@@ -69,7 +69,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     if len({p.shape for p in parts}) > 1:
         raise RuntimeError(f"stack: the shapes differ: {[p.shape for p in parts]}")
     axis = axis_of(dim, parts[0].ndim + 1, "stack")
-    return record(np.stack([p.array for p in parts], axis), tuple(parts), _stack_gradient, axis)
+    return record(quiet.call(np.stack, [p.array for p in parts], axis), tuple(parts), _stack_gradient, axis)
 
 
 def _stack_gradient(dy, needs, axis):

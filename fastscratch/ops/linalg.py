@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import backend
 from ..backend.broadcast import sum_to
+from ..quiet import quietly
 from ..tape import OUTPUT
 from ..tensor import Tensor, method, record
 from .operands import axes_of, need_tensor
@@ -147,7 +148,7 @@ def logdet(input: Tensor) -> Tensor:
     factor = _factor_if_definite(a.array)
     if factor is not None:
         return record(backend.cholesky_logdet(factor), (a,), _logdet_definite_gradient, factor)
-    with np.errstate(all="ignore"):
+    with quietly():
         sign, log = np.linalg.slogdet(a.array)
         y = np.where(sign < 0, np.array(np.nan, a.dtype), log)
     return record(y, (a,), _log_determinant_gradient, a)
@@ -291,7 +292,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False) -> 
     p = 2.0 if ord in (None, "fro") else ord
     if isinstance(p, str) or not (p > 0 or p == -np.inf):
         raise RuntimeError(f"norm: ord must be 'fro', a positive number, inf or -inf, got {ord!r}")
-    with np.errstate(all="ignore"):
+    with quietly():
         y = _p_norm(np.abs(x.array), float(p), axes)
     return record(y if keepdim else y.squeeze(axes), (x,), _norm_gradient, x, OUTPUT, float(p), axes)
 
@@ -309,7 +310,7 @@ def _p_norm(size: Array, p: float, axes: tuple[int, ...]) -> Array:
 def _norm_gradient(dy, needs, x, y, p, axes):
     kept = [1 if i in axes else s for i, s in enumerate(x.shape)]
     dy, y = dy.reshape(kept), y.reshape(kept)
-    with np.errstate(all="ignore"):
+    with quietly():
         if np.isinf(p):
             chosen = np.abs(x) == y
             share = dy / chosen.sum(axis=axes, keepdims=True, dtype=x.dtype)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend, dtypes
+from ..quiet import quietly
 from ..tensor import Tensor, record
 from .activation import exp, softplus
 from .arithmetic import sub
@@ -155,7 +156,7 @@ def nll_loss(
     chosen = np.flatnonzero(counted), labels[counted]
     share = np.ones(len(chosen[0]), x.dtype) if weight is None else weight.array[chosen[1]]
     if reduction == "mean":
-        with np.errstate(all="ignore"):  # the mean of no samples is NaN
+        with quietly():  # the mean of no samples is NaN
             share = share / share.sum()
     losses = np.zeros(labels.shape, x.dtype)
     losses[chosen[0]] = -share * rows[chosen]
@@ -228,14 +229,14 @@ def _of_difference(
             UserWarning,
             stacklevel=3,
         )
-    with np.errstate(all="ignore"):
+    with quietly():
         difference = floating(sub(x, t))
         losses = record(value(difference.array), (difference,), _difference_gradient, difference, slope)
     return _reduced(losses, reduction)
 
 
 def _difference_gradient(dy, needs, difference, slope):
-    with np.errstate(all="ignore"):
+    with quietly():
         return (np.asarray(dy * slope(difference), dy.dtype),)
 
 
@@ -400,7 +401,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
 def _entropy(t: Tensor) -> Tensor:
     """t log t, 0 at 0."""
     logs = backend.log_forward(t.array)
-    with np.errstate(all="ignore"):
+    with quietly():
         return record(np.where(t.array == 0, 0, t.array * logs), (t,), _entropy_gradient, t, logs)
 
 

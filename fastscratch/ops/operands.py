@@ -1,27 +1,12 @@
 """What an operation accepts: tensors and Python numbers, brought to one dtype as PyTorch does."""
 
-import contextvars
-import threading
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
+from ..quiet import quiet
 from ..tensor import Array, Tensor, as_array, cast, wrap
-
-
-class _Quiet(threading.local):
-    """NumPy as PyTorch is: NaN and infinities come out without a warning.
-
-    A context of its own in which NumPy's warnings are off costs a tenth of entering and leaving np.errstate.
-    """
-
-    def __init__(self) -> None:
-        self.call = contextvars.Context().run
-        self.call(np.seterr, all="ignore")
-
-
-quiet = _Quiet()
 
 
 def need_tensor(x: Any, operation: str) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..tape import OUTPUT
 from ..tensor import Tensor, method, record, wrap
-from .operands import axes_of, axis_of, need_kind, need_tensor
+from .operands import axes_of, axis_of, need_kind, need_tensor, quiet, reduced
 from .selection import maximum, minimum
 
 __all__ = [
@@ -48,7 +48,7 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, ufunc: Any, operation: str)
     x = need_tensor(input, operation)
     axes = axes_of(dim, x.ndim, operation)
     _need_elements(x, axes, operation)
-    y = np.asarray(ufunc.reduce(x.array, axis=axes, keepdims=keepdim))
+    y = np.asarray(reduced(ufunc, x.array, axes, keepdim))
     return record(y, (x,), _extreme_gradient, x, OUTPUT, axes)
 
 
@@ -99,7 +99,7 @@ def _max_or_min(input: Tensor, dim: Any, keepdim: bool, of_all: Any, of_two: Any
 
 def _at(x: Tensor, indices: Any, axis: int, keepdim: bool = True) -> ValuesIndices:
     """What stands at the indices along an axis, with the indices."""
-    values = np.take_along_axis(x.array, indices, axis)
+    values = quiet.call(np.take_along_axis, x.array, indices, axis)
     if not keepdim:
         values = values.squeeze(axis)
     y = record(values, (x,), _at_gradient, indices, axis, x.shape)

@@ -1,11 +1,12 @@
 """Padding: more room round a tensor, filled by one of four rules."""
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
 
 from ..tensor import Tensor, record
-from .operands import need_tensor
+from .operands import need_tensor, quiet
 
 __all__ = ["pad"]
 
@@ -48,8 +49,11 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     inner = tuple(slice(max(-a, 0), size - max(-b, 0)) for (a, b), size in zip(pairs, x.shape, strict=True))
     room = [(max(a, 0), max(b, 0)) for a, b in pairs]
     if mode == "constant":
-        y = np.pad(x.array[inner], room, constant_values=0 if value is None else value)
-        back = tuple(slice(a, a + (s.stop - s.start)) for (a, _), s in zip(room, inner, strict=True))
+        kept = x.array[inner]
+        sizes = [a + size + b for (a, b), size in zip(room, kept.shape, strict=True)]
+        back = tuple(slice(a, a + size) for (a, _), size in zip(room, kept.shape, strict=True))
+        y = quiet.call(np.full_like, kept, 0 if value is None else value, shape=sizes)  # in the memory order of x
+        y[back] = kept
         return record(y, (x,), _constant_gradient, x.shape, inner, back)
     if value is not None and value != 0:
         raise RuntimeError(f"pad: mode {mode!r} takes no value, got {value}")
@@ -58,7 +62,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         np.pad(np.arange(size)[cut], width, mode=_MODES[mode])  # type: ignore[call-overload]
         for size, cut, width in zip(x.shape, inner, room, strict=True)
     ]
-    return record(x.array[np.ix_(*sources)], (x,), _copies_gradient, x.shape, sources)
+    return record(quiet.call(operator.getitem, x.array, np.ix_(*sources)), (x,), _copies_gradient, x.shape, sources)
 
 
 def _need_source(shape: tuple[int, ...], pairs: list[tuple[int, int]], mode: str) -> None:

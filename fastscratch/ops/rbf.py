@@ -3,9 +3,8 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from .. import backend
+from ..quiet import quietly
 from ..tape import OUTPUT
 from ..tensor import Tensor, record
 from .operands import need_tensor
@@ -65,7 +64,7 @@ def rbf_kernel(x: Tensor, z: Tensor | None = None, gamma: float = 1.0) -> Tensor
 
 def _rbf_gradient(dy, needs, x, z, gamma, k):
     # With W = dK * K: dx_i = -2 gamma sum_j W_ij (x_i - z_j), dz_j likewise. Differences: any common shift may go first.
-    with np.errstate(all="ignore"):
+    with quietly():
         weight = dy * k
         if z is None:
             return _pull(weight + weight.T, *_centred(x), gamma), None

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import backend, dtypes
 from ..backend.broadcast import stretch
+from ..quiet import quietly
 from ..tape import OUTPUT
 from ..tensor import Tensor, cast, in_place, method, record, wrap
 from .arithmetic import sub
@@ -150,7 +151,7 @@ def _moments(
         correction = float(unbiased)
     axes = axes_of(dim, x.ndim, operation)
     degrees = max(_count(x.shape, axes) - (1 if correction is None else correction), 0)
-    with np.errstate(all="ignore"):
+    with quietly():
         count = x.array.dtype.type(_count(x.shape, axes))
         center = np.asarray(np.add.reduce(x.array, axis=axes, keepdims=True) / count)
         apart = x.array - center
@@ -242,7 +243,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     x = need_kind(x if dtype is None else cast(x, dtypes.as_dtype(dtype)), "f", "norm")
     order = 2.0 if p in ("fro", None) else float(p)
     axes = axes_of(dim, x.ndim, "norm")
-    with np.errstate(all="ignore"):
+    with quietly():
         y = np.asarray(_norm(np.abs(x.array), order, axes))
     shape = y.shape if keepdim else tuple(s for i, s in enumerate(x.shape) if i not in axes)
     return record(y.reshape(shape), (x,), _norm_gradient, x, OUTPUT, order, axes)

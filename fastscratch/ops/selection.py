@@ -29,7 +29,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         input, other = Tensor(input), Tensor(other)
     a, b = pair(input, other, "where")
     try:
-        y = np.where(chooses, a.array, b.array)
+        y = quiet.call(np.where, chooses, a.array, b.array)
     except ValueError:
         raise RuntimeError(f"where: shapes {holds.shape}, {a.shape} and {b.shape} do not broadcast") from None
     return record(y, (a, b), _where_gradient, chooses, a.shape, b.shape)

@@ -8,7 +8,7 @@ import numpy as np
 from .. import backend
 from ..device import channels_last
 from ..tensor import Tensor, in_shape, method, record, record_view
-from .operands import axis_of, need_tensor, sizes_of
+from .operands import axis_of, need_tensor, quiet, sizes_of
 
 __all__ = [
     "atleast_1d", "atleast_2d", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "clone", "detach",
@@ -45,7 +45,7 @@ def _in_shape(x: Tensor, wanted: tuple[int, ...]) -> Tensor:
         if min(wanted, default=0) < -1:
             raise ValueError("NumPy takes any negative size for -1")
         copied = _rows_of_images(array, wanted)
-        y = (backend.ordered_copy(array) if copied else array).reshape(wanted)
+        y = backend.ordered_copy(array).reshape(wanted) if copied else quiet.call(array.reshape, wanted)
     except ValueError:
         raise RuntimeError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}") from None
     if copied:
@@ -340,7 +340,7 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
         return _channels_last(x)
     if x.is_contiguous():
         return x
-    y = backend.ordered_copy(x.array) if x.array.dtype.char in _FLOATS else np.array(x.array, order="C")
+    y = backend.ordered_copy(x.array) if x.array.dtype.char in _FLOATS else quiet.call(np.array, x.array, order="C")
     return record(y, (x,), _same_gradient)
 
 
@@ -350,13 +350,13 @@ def _channels_last(x: Tensor) -> Tensor:
     laid = np.moveaxis(x.array, 1, -1)
     if laid.flags.c_contiguous:
         return x
-    return record(np.moveaxis(np.ascontiguousarray(laid), -1, 1), (x,), _same_gradient)
+    return record(np.moveaxis(quiet.call(np.ascontiguousarray, laid), -1, 1), (x,), _same_gradient)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy, in the same memory order; the gradient passes."""
     x = need_tensor(input, "clone")
-    return record(x.array.copy(order="K"), (x,), _same_gradient)
+    return record(quiet.call(x.array.copy, order="K"), (x,), _same_gradient)
 
 
 def detach(input: Tensor) -> Tensor:

@@ -62,6 +62,23 @@ static void reuse(void) {
     fs_free(q);
 }
 
+static void zeroed(void) {
+    for (size_t bytes = 1; bytes < 5000000; bytes = bytes * 7 / 2 + 1) {
+        CASE("bytes=%zu", bytes);
+        for (int again = 0; again < 2; again++) { /* fresh, then what was used before */
+            unsigned char *p = fs_alloc_zeroed(bytes);
+            EXPECT(p && (uintptr_t)p % 64 == 0 && fs_alloc_size(p) >= bytes);
+            size_t wrong = 0;
+            for (size_t i = 0; i < bytes; i++) wrong += p[i] != 0;
+            EXPECT(wrong == 0);
+            memset(p, 255, fs_alloc_size(p));
+            fs_free(p);
+        }
+        fs_empty_cache();
+    }
+    EXPECT(fs_alloc_size(NULL) == 0 && fs_alloc_zeroed(SIZE_MAX - 10) == NULL);
+}
+
 static void empty_cache(void) {
     void *kept = fs_alloc(1000), *p = fs_alloc(100000);
     memset(kept, 7, 1000);
@@ -216,6 +233,7 @@ static void fork_while_allocating(void) {
 const struct test tests_alloc[] = {{"aligned and whole", aligned_and_whole},
                                    {"slack", slack_is_a_quarter_at_most},
                                    {"reuse", reuse},
+                                   {"zeroed", zeroed},
                                    {"empty_cache", empty_cache},
                                    {"cap", cap},
                                    {"peak", peak},

@@ -1,4 +1,4 @@
-# Instruction sets, threads and memory: settings and their state. These have no twin.
+# Instruction sets and threads: settings and their state. These have no twin.
 
 cdef extern from "fastscratch.h" nogil:
     enum: FS_BASELINE, FS_NEON, FS_AVX2, FS_AVX512, FS_ISA_COUNT
@@ -11,13 +11,6 @@ cdef extern from "fastscratch.h" nogil:
     int fs_get_num_threads()
     int fs_has_openmp()
     void fs_threads_init()
-    void fs_alloc_init()
-    void fs_empty_cache()
-    void fs_set_cache_cap(size_t size)
-    void fs_reset_peak()
-    struct fs_memory:
-        size_t used, cached, peak, hits, misses, cap
-    fs_memory fs_memory_stats()
 
 cdef extern from *:
     """
@@ -36,7 +29,6 @@ cdef extern from *:
 _ISA_NAMES = {FS_BASELINE: "baseline", FS_NEON: "neon", FS_AVX2: "avx2", FS_AVX512: "avx512"}
 
 fs_threads_init()
-fs_alloc_init()
 fs_isa_set(fs_isa_best())
 
 
@@ -88,24 +80,3 @@ def get_num_threads():
 def has_openmp():
     """Was the extension built with OpenMP?"""
     return bool(fs_has_openmp())
-
-
-def memory_stats():
-    """State of the allocator: bytes in use, idle and at the peak; requests served from the cache or not; cap on idle bytes."""
-    cdef fs_memory m = fs_memory_stats()
-    return {"used": m.used, "cached": m.cached, "peak": m.peak, "hits": m.hits, "misses": m.misses, "cap": m.cap}
-
-
-def empty_cache():
-    """Give all idle memory back to the system."""
-    fs_empty_cache()
-
-
-def set_cache_cap(size_t size):
-    """Keep at most this many idle bytes."""
-    fs_set_cache_cap(size)
-
-
-def reset_peak_memory():
-    """Start the peak anew from what is in use now."""
-    fs_reset_peak()
