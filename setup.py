@@ -20,7 +20,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 CSRC = Path("csrc")
-UNTYPED = {"alloc", "dispatch", "threads"}  # compiled once; everything else once per type
+UNTYPED = {"alloc", "dispatch", "kept", "threads"}  # compiled once; everything else once per type
 TYPES = {"f32": [], "f64": ["FS_F64"]}
 
 

@@ -165,6 +165,7 @@ void fs_free(void *p) {
 }
 
 void fs_empty_cache(void) {
+    fs_kept_drop();
     lock();
     for (int i = 0; i < CLASSES; i++) {
         while (idle[i]) {

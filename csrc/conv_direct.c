@@ -354,12 +354,18 @@ static ptrdiff_t meeting(struct fs_segments *to, const sweep *d, const phase *p,
     return lo / step;
 }
 
-/* A row of pixels and a panel of channels: in tiles of equal height. */
+/* Of `size` rows in so many tiles those before tile t. Heights are nearly equal, and even but for the last: a tile of an odd
+ * number of rows is 4 % slower a row (Zen 4). */
+static ptrdiff_t before_tile(ptrdiff_t size, ptrdiff_t tiles, ptrdiff_t t) {
+    return min(ceil_div(size, 2) * t / tiles * 2, size);
+}
+
+/* A row of pixels and a panel of channels. */
 static void tile_row(const sweep *d, REAL *y, const REAL *a, const REAL *b, const struct fs_segments *segments,
                      ptrdiff_t cols, ptrdiff_t width, const REAL *bias, int relu) {
     const ptrdiff_t tiles = ceil_div(cols, FS(simd)->gemm_mr), a_row = d->step_w * d->c, y_row = d->jump_w * d->k;
     for (ptrdiff_t t = 0; t < tiles; t++) {
-        const ptrdiff_t m = cols / tiles + (t < cols % tiles);
+        const ptrdiff_t m = before_tile(cols, tiles, t + 1) - before_tile(cols, tiles, t);
         FS(simd)->conv_tile(m, width, segments, a, a_row, 1, b, FS(simd)->gemm_nr, y, y_row, 0, bias, relu);
         a += m * a_row;
         y += m * y_row;
@@ -434,7 +440,7 @@ static void sum_panel(const sweep *d, REAL *dw, const REAL *origin, const REAL *
     for (ptrdiff_t t = 0; t < p->count / step; t++) {
         const REAL *a = origin + p->segments[t] + group * d->cg;
         for (ptrdiff_t i = 0; i < tiles; i++) {
-            const ptrdiff_t m = run / tiles + (i < run % tiles);
+            const ptrdiff_t m = before_tile(run, tiles, i + 1) - before_tile(run, tiles, i);
             FS(simd)->conv_tile(m, width, &pixels, a, 1, d->step_w * d->c, dy, ld, dw, d->kg, accumulate, NULL, 0);
             a += m;
             dw += m * d->kg;

@@ -3,7 +3,7 @@
  * Conventions. Outputs first, const inputs, then sizes (ptrdiff_t), then parameters; row-major (C order) unless a stride
  * says otherwise; outputs never alias inputs unless a comment says they may. T is float for _f32 and double for _f64.
  * Letters: N C H W for images, K output channels, R S filter, m n k and lda for matrices, B T D for sequences.
- * Functions return FS_OK or an error code; no kernel prints, exits or keeps state. eps below is the type's unit roundoff.
+ * Functions return FS_OK or an error code; no kernel prints or exits, and none keeps state but kept.c. eps below is the type's unit roundoff.
  */
 #ifndef FASTSCRATCH_H
 #define FASTSCRATCH_H
@@ -45,6 +45,23 @@ void fs_set_cache_cap(size_t bytes);
 void fs_reset_peak(void);
 struct fs_memory fs_memory_stats(void);
 void fs_alloc_init(void);
+
+/* ---- kept.c: what was made of an array, for the next time ---- */
+struct fs_kept {
+    const void *source; /* `size` bytes are made of the `bytes` here, */
+    size_t bytes;
+    const void *by; /* with what, */
+    ptrdiff_t form; /* and in which way */
+    size_t size;
+    const void *from; /* the source, or a copy that nobody else writes, */
+    void *made;       /* and what the caller makes of it, */
+    int known;        /* unless it is there already */
+    int place;
+};
+/* NULL when the system has no more memory; else the caller's own until it is given back. With no bytes it is not kept. */
+struct fs_kept *fs_kept_take(const void *source, size_t bytes, const void *by, ptrdiff_t form, size_t size);
+void fs_kept_give(struct fs_kept *entry);
+void fs_kept_drop(void); /* all that nobody holds */
 
 /* ---- linear.c: the function after the layer ---- */
 enum { FS_IDENTITY = 0, FS_RELU = 1, FS_TANH = 2, FS_SIGMOID = 3 };

@@ -312,6 +312,55 @@ def test_work_that_is_cut_is_right_and_the_same_for_any_number_of_threads(x: Any
             np.testing.assert_array_equal(got, wanted)
 
 
+def _step(layer: Any, w: np.ndarray) -> None:
+    layer.weight.grad = fs.Tensor(w)
+    fs.optim.SGD([layer.weight], lr=0.1).step()
+
+
+# Every way to change a weight between two predictions: those the library is told of, and those nobody is.
+CHANGES: dict[str, Any] = {
+    "array element": lambda layer, w: layer.weight.array.__setitem__((3, 2, 1, 0), w[3, 2, 1, 0]),
+    "array": lambda layer, w: np.copyto(layer.weight.array, w),
+    "numpy view": lambda layer, w: np.copyto(layer.weight.detach().numpy()[:5], w[:5]),
+    "in place": lambda layer, w: layer.weight.detach().copy_(fs.Tensor(w)),
+    "data": lambda layer, w: setattr(layer.weight, "data", fs.Tensor(w)),
+    "parameter": lambda layer, w: setattr(layer, "weight", fs.nn.Parameter(fs.Tensor(w))),
+    "load_state_dict": lambda layer, w: layer.load_state_dict({"weight": fs.Tensor(w), "bias": layer.bias}),
+    "optimizer": _step,
+}
+
+
+@needs_extension
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("change", CHANGES)
+def test_filters_kept_for_the_next_image_are_never_stale(change: str, threads: int) -> None:
+    """To the bit: the filters of one small image are kept transformed, and a batch's are not."""
+    fs.backend.use("c")
+    use_threads(threads)
+    rng = np.random.default_rng(6)
+    layer = fs.nn.Conv2d(16, 40, 3)
+    x = fs.Tensor(np.repeat(_images(rng, 1, 16, 11, 11), 3, axis=0))
+    with fs.no_grad():
+        for _ in range(3):
+            before = layer(x[:1]).numpy()
+            CHANGES[change](layer, _images(rng, 40, 16, 3, 3))
+            after, anew = layer(x[:1]).numpy(), layer(x).numpy()[:1]
+            assert not np.array_equal(before, after)
+            np.testing.assert_array_equal(after, anew)
+
+
+@needs_extension
+def test_kept_filters_are_those_of_the_instruction_set() -> None:
+    rng = np.random.default_rng(7)
+    x, w = _images(rng, 1, 32, 8, 8), _images(rng, 32, 32, 3, 3)
+    geometry: Any = ((1, 1), (1, 1), (1, 1), 1)
+    for isa in fs.backend.isas() * 2:
+        fs.backend.use("c", isa=isa)
+        alone = fs.backend.conv2d_forward(x, w, None, *geometry, False)
+        batch = fs.backend.conv2d_forward(np.repeat(x, 4, axis=0), w, None, *geometry, False)
+        np.testing.assert_array_equal(alone[0], batch[0])
+
+
 @st.composite
 def geometries(draw: Any) -> Any:
     """An input, filters that fit it, and every parameter."""

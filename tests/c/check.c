@@ -100,6 +100,7 @@ int check_run(const struct test *t, const struct setting *where) {
     atomic_store(&requests, 0);
     t->run();
     guard_release();
+    fs_kept_drop();
     const size_t kept = guard_taken() + fs_memory_stats().used - used;
     if (kept != 0) FAIL("%td bytes not given back", (ptrdiff_t)kept);
     guard_forget();

@@ -19,12 +19,13 @@
 enum { MAX_NAMES = 64, MAX_THREADS = 3, ALLOWED_THREADS = 8, STARVED_RUNS = 3 };
 
 /* Ground, without types. */
-extern const struct test tests_harness[], tests_dispatch[], tests_threads[], tests_alloc[];
+extern const struct test tests_harness[], tests_dispatch[], tests_threads[], tests_alloc[], tests_kept[];
 static const struct {
     const char *name;
     const struct test *tests;
 } ground[] = {
-    {"harness", tests_harness}, {"dispatch", tests_dispatch}, {"threads", tests_threads}, {"alloc", tests_alloc}};
+    {"harness", tests_harness}, {"dispatch", tests_dispatch}, {"threads", tests_threads}, {"alloc", tests_alloc},
+    {"kept", tests_kept}};
 
 #define FAMILY(name) extern const struct test fs_tests_##name##_f32[], fs_tests_##name##_f64[];
 #include "families.def"

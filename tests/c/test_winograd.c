@@ -3,6 +3,8 @@
 #include "conv.h"
 #include "typed.h"
 
+#include <stdlib.h>
+
 typedef struct fs_conv shape;
 
 static shape image(ptrdiff_t n, ptrdiff_t c, ptrdiff_t h, ptrdiff_t w, ptrdiff_t k, ptrdiff_t pad_h, ptrdiff_t pad_w) {
@@ -103,6 +105,23 @@ static void convolve(void) {
     convolve_case(image(9, 16, 13, 14, 33, 1, 1), 4);
     convolve_case(image(9, 16, 11, 11, 33, 2, 2), 5);
     convolve_case(in_groups(image(9, 16, 14, 14, 16, 1, 1), 4), 6);
+}
+
+/* One small image after the other by filters that stay where they are: those of before are used only if they are the same. */
+static void other_filters_in_place(void) {
+    const shape s = image(1, 9, 9, 8, 40, 1, 1);
+    name_case("filters change in place", &s);
+    const REAL *x = input("x", inputs(&s));
+    REAL *w = calloc((size_t)filters(&s), sizeof(REAL)), *before = output("before", outputs(&s));
+    for (int i = 0; w && i < 12; i++) {
+        REAL *y = i % 3 == 1 ? output("y", outputs(&s)) : before;
+        if (i % 3 == 0) w[check_below(filters(&s))] += (REAL)check_uniform();
+        const int status = FS(winograd_convolve)(y, x, w, NULL, 0, i % 3 == 2, &s);
+        if (!check_status(__FILE__, __LINE__, status, "winograd_convolve")) break;
+        expect_outputs(&s, y, x, w, NULL, 0, i % 3 == 2);
+        for (ptrdiff_t j = 0; i % 3 == 1 && j < outputs(&s); j++) expect_equal("y", j, y[j], before[j]);
+    }
+    free(w);
 }
 
 /* Some of the images, and nothing beside them. */
@@ -233,6 +252,7 @@ static void chosen(void) {
 }
 
 const struct test FS(tests_winograd)[] = {{"convolve", convolve},
+                                          {"filters in place", other_filters_in_place},
                                           {"images", images},
                                           {"filter gradient", filter_gradient},
                                           {"not finite", not_finite},
