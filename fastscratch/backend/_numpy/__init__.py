@@ -43,6 +43,7 @@ from .conv import (
 )
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
+from .gram import gram, gram_lower, gram_matmul
 from .layout import ordered_copy
 from .loss import (
     cross_entropy_backward,
@@ -61,7 +62,6 @@ from .pool import (
     max_pool2d_blocks_forward,
     max_pool2d_forward,
 )
-from .rbf import rbf_gram
 from .scatter import scatter
 from .softmax import (
     log_softmax_backward,
@@ -114,6 +114,9 @@ __all__ = [
     "gelu_backward",
     "gelu_forward",
     "grad_norm",
+    "gram",
+    "gram_lower",
+    "gram_matmul",
     "layer_norm_backward",
     "layer_norm_forward",
     "leaky_relu_backward",
@@ -136,7 +139,6 @@ __all__ = [
     "max_pool2d_forward",
     "mul",
     "ordered_copy",
-    "rbf_gram",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",
