@@ -259,25 +259,34 @@ int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t
 int FN(scatter)(T *matrix, T *total, const T *x, const T *y, const T *weight, const T *shift, ptrdiff_t n, ptrdiff_t d,
                 ptrdiff_t outputs);
 
-/* ---- gram.c ---- */
+/* ---- rbf.c ---- */
 
-/* k[m, n] = the kernel (struct fs_gram) between the rows of x[m, d] and z[n, d]. z NULL: z = x and n = m; then k is symmetric
- * to the bit, and 1 on its diagonal if the kernel is Gaussian. Inner products are within (d + 2) eps |x|.|z|. With
- * s = |x_i - c|^2 + |z_j - c|^2 for the mean c of z, a squared distance is within (2 d + 16) eps s, and the Gaussian within
- * that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2). The polynomial b^degree adds to what becomes of the
- * error of b 2 degree eps for a whole degree, else 4 eps (1 + degree |log b|), relative.
+/* k[m, n] = exp(-gamma |x_i - z_j|^2) for the rows of x[m, d] and z[n, d]. z NULL: z = x and n = m; then k is symmetric to
+ * the bit, and 1 on its diagonal. With s = |x_i - c|^2 + |z_j - c|^2 for the mean c of x, the distance's square is within
+ * (2 d + 16) eps s, and k within that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2).
  * D. Broomhead and D. Lowe, Multivariable Functional Interpolation and Adaptive Networks, Complex Systems 2, 1988. */
-int FN(gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, const struct fs_gram *rule);
+int FN(rbf_gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, double gamma);
 
-/* The lower triangle of K + alpha I for the rows of x[n, d], in rows ldk apart; what is above the diagonal of k is not
- * touched, and no other matrix of n x n is made. */
-int FN(gram_lower)(T *k, ptrdiff_t ldk, const T *x, double alpha, ptrdiff_t n, ptrdiff_t d, const struct fs_gram *rule);
+/* ---- distances.c ---- */
 
-/* y[m, r] = K v[n, r] for the K of gram, tile by tile: K is never stored. z NULL: each tile serves both of its places, half
- * the work. Sums are of 224 terms in the type and of those in double, in an order that the shape decides:
- * |error| <= (226 + n / 224) eps |K||v|, beside what is K's own. Memory: about (m + 2 n) d and 16 m r numbers. */
-int FN(gram_matmul)(T *y, const T *x, const T *z, const T *v, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, ptrdiff_t r,
-                    const struct fs_gram *rule);
+/* y[m, n] = |x_i - z_j|^2 for the rows of x[m, d] and z[n, d], by differences: exactly 0 for equal rows, and
+ * |error| <= (d + 2) eps y. 3 m n d operations. */
+int FN(squared_distances)(T *y, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d);
+/* y[m, k] = |x_i - z_index[i, j]|^2, likewise. FS_EINDEX, before anything is read, unless 0 <= index < n. */
+int FN(indexed_distances)(T *y, const T *x, const T *z, const int64_t *index, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                          ptrdiff_t d);
+/* moved[m, d] = x_i - mean, mean[d] being that of the rows, rounded: |error| <= (m / 128 + 130) eps times the mean of |x|. */
+int FN(centred)(T *moved, T *mean, const T *x, ptrdiff_t m, ptrdiff_t d);
+
+/* ---- kmeans.c ---- */
+
+/* For the rows of x[n, d] with weights (NULL: 1 each): label[i], the centre c_j of the k >= 1 for which |c_j|^2 / 2 - x_i . c_j
+ * is least, the first of equals; sum[k, d] = the sum of w_i x_i over the rows of each label, and mass[k] that of w_i. Scores
+ * are within (d + 2) eps (|c_j|^2 + |x_i| |c_j|), sums within (n + 2) eps times those of absolute values. sum and mass may
+ * both be NULL. 2 n k d operations, and 2 n d for the sums. Rows are read once.
+ * S. Lloyd, Least squares quantization in PCM, IEEE Trans. Information Theory 28(2), 1982. */
+int FN(kmeans_assign)(int32_t *label, T *sum, T *mass, const T *x, const T *weight, const T *centre, ptrdiff_t n,
+                      ptrdiff_t d, ptrdiff_t k);
 
 /* ---- loss.c ---- */
 

@@ -37,13 +37,13 @@ from .ops.cov import *
 from .ops.create import *
 from .ops.einsum import *
 from .ops.elementary import *
-from .ops.gram import *
 from .ops.index import *
 from .ops.join import *
 from .ops.linalg import *
 from .ops.matmul import *
 from .ops.order import *
 from .ops.pool import *
+from .ops.rbf import *
 from .ops.reduce import *
 from .ops.sample import *
 from .ops.selection import *
@@ -58,9 +58,9 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import linear_model, model_selection, neural_network, preprocessing, profiler
+    from . import cluster, linear_model, model_selection, neural_network, preprocessing, profiler
 else:
-    _ON_DEMAND = {"linear_model", "model_selection", "neural_network", "preprocessing", "profiler"}
+    _ON_DEMAND = {"cluster", "linear_model", "model_selection", "neural_network", "preprocessing", "profiler"}
 
     def __getattr__(name):
         # Loaded when it is first asked for: an import takes time, and most programs need none of these.

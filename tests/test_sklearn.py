@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from fastscratch.cluster import KMeans
 from fastscratch.exceptions import DataConversionWarning, NotFittedError
 from fastscratch.linear_model import LinearRegression, Ridge
 from fastscratch.neural_network import MLPClassifier, MLPRegressor
@@ -28,6 +29,8 @@ ESTIMATORS = [
     StandardScaler(),
     MinMaxScaler(),
     OneHotEncoder(),
+    KMeans(n_clusters=3),
+    KMeans(n_clusters=3, init="random", n_init=2),
     MLPClassifier(max_iter=100),
     MLPRegressor(max_iter=100),
 ]

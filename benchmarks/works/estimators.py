@@ -110,4 +110,42 @@ def _perceptron_works() -> list[Work]:
     return [fit(path, what, mnist(60_000), 2, last_loss, params=epoch, agree=0.1)]
 
 
-WORKS = _least_squares_works() + _perceptron_works()
+def images(n: int, dtype: str) -> Callable[[], Data]:
+    """The images of `mnist` without their labels."""
+    return lambda: mnist(n, dtype)()[:1]
+
+
+def centres(k: int) -> Any:
+    """Rows of MNIST to start from: a callable, as k-means takes it."""
+    return lambda X, n_clusters, random_state: X[np.random.default_rng(0).choice(len(X), k, replace=False)]
+
+
+def inertia(model: Any, _: Data) -> float:
+    """What k-means minimises."""
+    return float(model.inertia_)
+
+
+def _cluster_works() -> list[Work]:
+    """From the same ten images until the same tolerance is reached; and from k-means++, where runs differ in length."""
+    path, what = "cluster.KMeans", "k = 10, MNIST 60,000 x 784"
+    start = {"n_clusters": 10, "init": centres(10), "n_init": 1}
+    works = [
+        fit(path, f"{what}, {dtype}", images(60_000, dtype), 1.3, inertia, params=start)
+        for dtype in ("float32", "float64")
+    ]
+    one = {"n_clusters": 10, "max_iter": 1, "random_state": 0}
+    works.append(
+        fit(
+            path,
+            f"{what}, float32, k-means++ and one step",
+            images(60_000, "float32"),
+            1.3,
+            inertia,
+            params=one,
+            agree=0.1,
+        )
+    )
+    return works
+
+
+WORKS = _least_squares_works() + _perceptron_works() + _cluster_works()

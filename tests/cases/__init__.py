@@ -6,6 +6,7 @@ from .activation import CASES as ACTIVATION
 from .arithmetic import CASES as ARITHMETIC
 from .arrange import CASES as ARRANGE
 from .case import Case, labels, normal, positive, same, uniform
+from .cluster import CASES as CLUSTER
 from .comparison import CASES as COMPARISON
 from .conv import CASES as CONV
 from .convert import CASES as CONVERT
@@ -13,7 +14,6 @@ from .dropout import CASES as DROPOUT
 from .einsum import CASES as EINSUM
 from .elementary import CASES as ELEMENTARY
 from .embedding import CASES as EMBEDDING
-from .gram import CASES as GRAM
 from .index import CASES as INDEX
 from .join import CASES as JOIN
 from .linalg import CASES as LINALG
@@ -24,6 +24,7 @@ from .optim import CASES as OPTIM
 from .order import CASES as ORDER
 from .pad import CASES as PAD
 from .pool import CASES as POOL
+from .rbf import CASES as RBF
 from .reduce import CASES as REDUCE
 from .scatter import CASES as SCATTER
 from .selection import CASES as SELECTION
@@ -36,6 +37,7 @@ CASES: list[Case] = [
     *ACTIVATION,
     *ARITHMETIC,
     *ARRANGE,
+    *CLUSTER,
     *COMPARISON,
     *CONV,
     *CONVERT,
@@ -43,7 +45,6 @@ CASES: list[Case] = [
     *EINSUM,
     *ELEMENTARY,
     *EMBEDDING,
-    *GRAM,
     *INDEX,
     *JOIN,
     *LINALG,
@@ -54,6 +55,7 @@ CASES: list[Case] = [
     *ORDER,
     *PAD,
     *POOL,
+    *RBF,
     *REDUCE,
     *SCATTER,
     *SELECTION,

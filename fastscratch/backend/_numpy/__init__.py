@@ -41,9 +41,10 @@ from .conv import (
     conv2d_pool_forward,
     conv2d_relu_backward,
 )
+from .distances import centred, indexed_distances, squared_distances
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
-from .gram import gram, gram_lower, gram_matmul
+from .kmeans import kmeans_assign
 from .layout import ordered_copy
 from .loss import (
     cross_entropy_backward,
@@ -62,6 +63,7 @@ from .pool import (
     max_pool2d_blocks_forward,
     max_pool2d_forward,
 )
+from .rbf import rbf_gram
 from .scatter import scatter
 from .softmax import (
     log_softmax_backward,
@@ -82,6 +84,7 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference",
+    "centred",
     "cholesky",
     "cholesky_",
     "cholesky_backward",
@@ -114,9 +117,8 @@ __all__ = [
     "gelu_backward",
     "gelu_forward",
     "grad_norm",
-    "gram",
-    "gram_lower",
-    "gram_matmul",
+    "indexed_distances",
+    "kmeans_assign",
     "layer_norm_backward",
     "layer_norm_forward",
     "leaky_relu_backward",
@@ -139,6 +141,7 @@ __all__ = [
     "max_pool2d_forward",
     "mul",
     "ordered_copy",
+    "rbf_gram",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",
@@ -153,6 +156,7 @@ __all__ = [
     "softmax_forward",
     "softplus_backward",
     "softplus_forward",
+    "squared_distances",
     "sub",
     "sum_all",
     "tanh_backward",
