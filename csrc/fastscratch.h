@@ -82,6 +82,13 @@ struct fs_pool {
     int adaptive;      /* average: the image in out_h x out_w shares; kernel, stride and pad say nothing, dilation is 1 */
 };
 
+/* ---- gram.c: kernels between points x and z ---- */
+enum { FS_GRAM_RBF = 0, FS_GRAM_LINEAR = 1, FS_GRAM_POLYNOMIAL = 2 };
+struct fs_gram {
+    int kernel;                  /* exp(-gamma |x - z|^2), x.z, or (gamma x.z + coef0)^degree with degree >= 0 */
+    double gamma, coef0, degree; /* used in the type of the points */
+};
+
 /* Which algorithm a convolution is asked to use where it applies; elsewhere, and by FS_AUTO, the shape decides. */
 enum { FS_AUTO = 0, FS_DIRECT = 1, FS_WINOGRAD = 2, FS_IM2COL = 3, FS_ALGORITHM_COUNT = 4 };
 int fs_conv_algorithm_set(int algorithm); /* FS_EINVAL if it is none of these; not to be called while kernels run */

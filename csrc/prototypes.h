@@ -259,13 +259,25 @@ int FN(logsumexp_backward)(T *dx, const T *dy, const T *x, const T *y, ptrdiff_t
 int FN(scatter)(T *matrix, T *total, const T *x, const T *y, const T *weight, const T *shift, ptrdiff_t n, ptrdiff_t d,
                 ptrdiff_t outputs);
 
-/* ---- rbf.c ---- */
+/* ---- gram.c ---- */
 
-/* k[m, n] = exp(-gamma |x_i - z_j|^2) for the rows of x[m, d] and z[n, d]. z NULL: z = x and n = m; then k is symmetric to
- * the bit, and 1 on its diagonal. With s = |x_i - c|^2 + |z_j - c|^2 for the mean c of x, the distance's square is within
- * (2 d + 16) eps s, and k within that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2).
+/* k[m, n] = the kernel (struct fs_gram) between the rows of x[m, d] and z[n, d]. z NULL: z = x and n = m; then k is symmetric
+ * to the bit, and 1 on its diagonal if the kernel is Gaussian. Inner products are within (d + 2) eps |x|.|z|. With
+ * s = |x_i - c|^2 + |z_j - c|^2 for the mean c of z, a squared distance is within (2 d + 16) eps s, and the Gaussian within
+ * that times gamma, relative, and a few eps (1 + gamma |x_i - z_j|^2). The polynomial b^degree adds to what becomes of the
+ * error of b 2 degree eps for a whole degree, else 4 eps (1 + degree |log b|), relative.
  * D. Broomhead and D. Lowe, Multivariable Functional Interpolation and Adaptive Networks, Complex Systems 2, 1988. */
-int FN(rbf_gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, double gamma);
+int FN(gram)(T *k, const T *x, const T *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, const struct fs_gram *rule);
+
+/* The lower triangle of K + alpha I for the rows of x[n, d], in rows ldk apart; what is above the diagonal of k is not
+ * touched, and no other matrix of n x n is made. */
+int FN(gram_lower)(T *k, ptrdiff_t ldk, const T *x, double alpha, ptrdiff_t n, ptrdiff_t d, const struct fs_gram *rule);
+
+/* y[m, r] = K v[n, r] for the K of gram, tile by tile: K is never stored. z NULL: each tile serves both of its places, half
+ * the work. Sums are of 224 terms in the type and of those in double, in an order that the shape decides:
+ * |error| <= (226 + n / 224) eps |K||v|, beside what is K's own. Memory: about (m + 2 n) d and 16 m r numbers. */
+int FN(gram_matmul)(T *y, const T *x, const T *z, const T *v, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d, ptrdiff_t r,
+                    const struct fs_gram *rule);
 
 /* ---- distances.c ---- */
 

@@ -37,13 +37,13 @@ from .ops.cov import *
 from .ops.create import *
 from .ops.einsum import *
 from .ops.elementary import *
+from .ops.gram import *
 from .ops.index import *
 from .ops.join import *
 from .ops.linalg import *
 from .ops.matmul import *
 from .ops.order import *
 from .ops.pool import *
-from .ops.rbf import *
 from .ops.reduce import *
 from .ops.sample import *
 from .ops.selection import *

@@ -188,8 +188,13 @@ def test_linear_algebra_by_hand() -> None:
     assert work("cholesky", a) == (6**3 // 3, 8 * (18 + 36), "float64")
     assert work("cholesky_solve", a, ones(6, 2, dtype=float)) == (2 * 36 * 2, 8 * (18 + 12 + 12), "float64")
     x, z = ones(4, 3), ones(5, 3)
-    assert work("rbf_gram", x, z, 1.0) == (20 * 12, 4 * (12 + 15 + 20), "float32")
-    assert work("rbf_gram", x, None, 1.0) == (16 * 12 // 2, 4 * (12 + 16), "float32")
+    rbf, linear, cube = ("rbf", 1.0, 0.0, 0.0), ("linear", 0.0, 0.0, 0.0), ("polynomial", 1.0, 1.0, 3.0)
+    assert work("gram", x, z, *rbf) == (20 * 12, 4 * (12 + 15 + 20), "float32")
+    assert work("gram", x, None, *rbf) == (16 * 12 // 2, 4 * (12 + 16), "float32")
+    assert work("gram", x, z, *linear)[0] == 20 * 6
+    assert work("gram_lower", x, 0.1, *cube, ones(4, 4)) == (16 * 9 // 2, 4 * (12 + 8), "float32")
+    assert work("gram_matmul", x, z, ones(5, 2), *rbf) == (20 * 12 + 20 * 4, 4 * (12 + 15 + 10 + 8), "float32")
+    assert work("gram_matmul", x, None, ones(4, 2), *rbf)[0] == 16 * 12 // 2 + 16 * 4
 
 
 def test_formula_reads_and_shows_what_it_says() -> None:

@@ -221,7 +221,7 @@ def _table() -> dict[str, Formula]:
         "clamp_arrays": Formula("2 arrays", "2 arrays", ""),
         "clip_norm": Formula("3 arrays", "3 arrays", "norm"),
         "zero_arrays": Formula("0", "arrays", ""),
-        # ---- Cholesky of n x n; the Gaussian kernel of points with d coordinates, half of it where it is symmetric ----
+        # ---- Cholesky of n x n; kernels of points with d coordinates, half of them where they are symmetric ----
         "cholesky": Formula("y n / 3", "a / 2 + y", n="a.shape[-1]"),
         "cholesky_": Formula("a n / 3", "a", "", n="a.shape[-1]"),
         "cholesky_solve": Formula("2 x n", "factor / 2 + b + x", "x", n="factor.shape[-1]"),
@@ -229,13 +229,17 @@ def _table() -> dict[str, Formula]:
         "cholesky_backward": Formula("7 da n / 3", "dl / 2 + factor / 2 + da", "da", n="factor.shape[-1]"),
         "sum_all": Formula("x", "x + y"),
         "scatter": Formula("n w (w + 1)", "x + y + matrix", "matrix", n="x.shape[0]", w="matrix.shape[0]"),
+        "gram": Formula("k (2 d + e) / (2 - given(z))", "x + z + k", "k", **_KERNEL),
+        "gram_lower": Formula("out (2 d + e) / 2", "x + out / 2", "", **_KERNEL),
+        "gram_matmul": Formula(
+            "m n (2 d + e) / (2 - given(z)) + 2 y n", "x + z + v + y", **_KERNEL, m="x.shape[0]", n="v.shape[0]"
+        ),
         "centred": Formula("2 x", "2 x + moved + mean", "moved mean"),
         "squared_distances": Formula("3 y d", "x + z + y", d="x.shape[-1]"),
         "indexed_distances": Formula("3 y d", "x + z + index + y", d="x.shape[-1]"),
         "kmeans_assign": Formula(
             "2 x k + 2 x sums", "x + weight + centres + label + sum + mass", "label sum mass", k="centres.shape[0]"
         ),
-        "rbf_gram": Formula("k (2 d + 6) / (2 - given(z))", "x + z + k", "k", d="x.shape[-1]"),
     }
     for name in ("add", "sub", "mul", "div"):  # of arrays, or of one and a number
         table[name] = Formula(
@@ -251,6 +255,7 @@ def _table() -> dict[str, Formula]:
 
 
 _FILTER = {"c": "w.shape[1]", "r": "w.shape[2]", "s": "w.shape[3]"}
+_KERNEL = {"d": "x.shape[-1]", "e": "(kernel == 'rbf') * 6 + (kernel == 'polynomial') * 3"}
 _BLOCK = {"p": "window[0]", "q": "window[1]"}
 _WINDOW = {"r": "kernel[0]", "s": "kernel[1]"}
 

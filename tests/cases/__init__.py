@@ -14,6 +14,7 @@ from .dropout import CASES as DROPOUT
 from .einsum import CASES as EINSUM
 from .elementary import CASES as ELEMENTARY
 from .embedding import CASES as EMBEDDING
+from .gram import CASES as GRAM
 from .index import CASES as INDEX
 from .join import CASES as JOIN
 from .linalg import CASES as LINALG
@@ -24,7 +25,6 @@ from .optim import CASES as OPTIM
 from .order import CASES as ORDER
 from .pad import CASES as PAD
 from .pool import CASES as POOL
-from .rbf import CASES as RBF
 from .reduce import CASES as REDUCE
 from .scatter import CASES as SCATTER
 from .selection import CASES as SELECTION
@@ -45,6 +45,7 @@ CASES: list[Case] = [
     *EINSUM,
     *ELEMENTARY,
     *EMBEDDING,
+    *GRAM,
     *INDEX,
     *JOIN,
     *LINALG,
@@ -55,7 +56,6 @@ CASES: list[Case] = [
     *ORDER,
     *PAD,
     *POOL,
-    *RBF,
     *REDUCE,
     *SCATTER,
     *SELECTION,

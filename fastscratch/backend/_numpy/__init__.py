@@ -44,6 +44,7 @@ from .conv import (
 from .distances import centred, indexed_distances, squared_distances
 from .dropout import dropout_backward, dropout_forward
 from .embedding import embedding_backward, embedding_forward
+from .gram import gram, gram_lower, gram_matmul
 from .kmeans import kmeans_assign
 from .layout import ordered_copy
 from .loss import (
@@ -63,7 +64,6 @@ from .pool import (
     max_pool2d_blocks_forward,
     max_pool2d_forward,
 )
-from .rbf import rbf_gram
 from .scatter import scatter
 from .softmax import (
     log_softmax_backward,
@@ -117,6 +117,9 @@ __all__ = [
     "gelu_backward",
     "gelu_forward",
     "grad_norm",
+    "gram",
+    "gram_lower",
+    "gram_matmul",
     "indexed_distances",
     "kmeans_assign",
     "layer_norm_backward",
@@ -141,7 +144,6 @@ __all__ = [
     "max_pool2d_forward",
     "mul",
     "ordered_copy",
-    "rbf_gram",
     "relu_backward",
     "relu_forward",
     "rmsprop_step",
