@@ -4,7 +4,7 @@ kernels    every operation of the test table, C against NumPy; with other peers,
 steps      whole training steps and predictions
 overhead   what one operation on 8 numbers costs
 estimators fits and predictions, against scikit-learn; seconds each, so ask for few rounds
-scaling    time and memory against batch, width, channels and threads, with the slopes of the log-log lines
+scaling    time and memory against batch, width, channels, threads and samples, with the slopes of the log-log lines
 
 Peers: numpy, torch (at its best and as installed), jax, sklearn; avx2 and baseline are fastscratch's own narrower builds.
 Each runs in a process of its own, in turns with ours; what is not installed is left out, with a word.

@@ -123,7 +123,7 @@ def _twins_table(rows: list[dict[str, Any]]) -> str:
 
 HEADS = {
     "twins": "Forward and, where there is one, backward, float32; microseconds, medians and minima; ratio = NumPy / C.",
-    "scaling": "Median time of a training step, and the allocator's bytes at its peak.",
+    "scaling": "Median time of a training step, a fit or a prediction, and the bytes of memory at its peak.",
     "overhead": "One operation on 8 float32, its gradient recorded where there is one.",
     "estimators": "Whole calls of fit or predict, the check of the data included.",
 }
@@ -222,7 +222,7 @@ def _plot_scaling(plt: Any, rows: list[dict[str, Any]]) -> Any:
                 panel.set_xlabel(axis)
                 panel.legend(fontsize=6)
                 panel.grid(which="both", alpha=0.3)
-    grid[0][0].set_ylabel("ms of a step")
+    grid[0][0].set_ylabel("ms")
     grid[1][0].set_ylabel("MB at the peak")
     figure.tight_layout()
     return figure

@@ -58,9 +58,17 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import cluster, linear_model, model_selection, neural_network, preprocessing, profiler
+    from . import cluster, kernel_ridge, linear_model, model_selection, neural_network, preprocessing, profiler
 else:
-    _ON_DEMAND = {"cluster", "linear_model", "model_selection", "neural_network", "preprocessing", "profiler"}
+    _ON_DEMAND = {
+        "cluster",
+        "kernel_ridge",
+        "linear_model",
+        "model_selection",
+        "neural_network",
+        "preprocessing",
+        "profiler",
+    }
 
     def __getattr__(name):
         # Loaded when it is first asked for: an import takes time, and most programs need none of these.

@@ -68,6 +68,32 @@ def test_an_estimator_is_fitted_by_both_libraries(threads):
     assert work.check(work.peers["sklearn"](1)()) == pytest.approx(value, rel=1e-9)
 
 
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "nystrom"])
+def test_kernel_ridge_is_chosen_on_validation_images_and_judged_once(tmp_path, capsys, solver):
+    pytest.importorskip("resource")
+    from benchmarks.kernel_ridge_mnist import main
+
+    small = [
+        "--data",
+        "digits",
+        "--train",
+        "600",
+        "--search",
+        "200",
+        "--scales",
+        "pixels",
+        "--widths",
+        "0.1,5",
+        "--alphas",
+        "0.01",
+    ]
+    main([*small, "--solver", solver, "--components", "150", "--output", str(tmp_path)])
+    (row,) = json.loads((tmp_path / f"{solver}.json").read_text())["rows"]
+    assert row["width"] == 5 and row["search"][1]["validation"] > row["search"][0]["validation"]
+    assert row["n_train"] == 600 and row["test_accuracy"] > 0.6 and row["peak_bytes"] > 1e6
+    assert f"{row['test_accuracy']:.2%} of 2,000 test images" in capsys.readouterr().out
+
+
 def test_every_estimator_of_the_benchmarks_exists():
     from benchmarks.works import GROUPS
     from benchmarks.works.estimators import find

@@ -8,14 +8,17 @@ import pytest
 pytest.importorskip("sklearn", minversion="1.9")
 
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes
 from sklearn.exceptions import DataConversionWarning as TheirDataConversionWarning
 from sklearn.exceptions import NotFittedError as TheirNotFittedError
+from sklearn.kernel_ridge import KernelRidge as TheirKernelRidge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastscratch.cluster import KMeans
 from fastscratch.exceptions import DataConversionWarning, NotFittedError
+from fastscratch.kernel_ridge import KernelRidge, KernelRidgeClassifier
 from fastscratch.linear_model import LinearRegression, Ridge
 from fastscratch.neural_network import MLPClassifier, MLPRegressor
 from fastscratch.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
@@ -33,6 +36,16 @@ ESTIMATORS = [
     KMeans(n_clusters=3, init="random", n_init=2),
     MLPClassifier(max_iter=100),
     MLPRegressor(max_iter=100),
+    KernelRidge(),
+    KernelRidge(kernel="poly", precision="mixed", leave_one_out=True),
+    KernelRidge(kernel="rbf", solver="cg"),
+    KernelRidge(kernel="rbf", solver="nystrom"),
+    KernelRidge(kernel="precomputed"),
+    KernelRidgeClassifier(),
+    KernelRidgeClassifier(kernel="rbf", leave_one_out=True),
+    KernelRidgeClassifier(kernel="rbf", solver="cg"),
+    KernelRidgeClassifier(kernel="rbf", solver="nystrom"),
+    KernelRidgeClassifier(kernel="precomputed"),
 ]
 
 
@@ -54,6 +67,20 @@ def test_a_search_through_a_pipeline_finds_the_penalty():
     search = GridSearchCV(make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [1e-6, 10.0, 1e6]}, cv=3).fit(X, y)
     assert search.best_params_ == {"ridge__alpha": 10.0}
     assert search.best_score_ > search.cv_results_["mean_test_score"].min()
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf", "poly"])
+def test_kernel_ridge_is_theirs(kernel):
+    X, y = load_diabetes(return_X_y=True)
+    X, options = X / X.std(), {"kernel": kernel, "alpha": [0.5, 2.0], "gamma": 0.1, "degree": 2}
+    targets, weight = np.stack([y, y**0.5], axis=1), np.random.default_rng(0).uniform(0.5, 2, len(y))
+    theirs = TheirKernelRidge(**options).fit(X, targets, weight)
+    for more in ({"precision": "float64"}, {"precision": "mixed"}, {"solver": "cg", "tol": 1e-12}):
+        ours = KernelRidge(**options, **more).fit(X, targets, weight)
+        np.testing.assert_allclose(
+            ours.dual_coef_, theirs.dual_coef_, rtol=1e-6, atol=1e-6 * np.abs(theirs.dual_coef_).max()
+        )
+        np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-8)
 
 
 def test_clones_have_the_parameters_and_nothing_that_was_learnt():

@@ -148,4 +148,55 @@ def _cluster_works() -> list[Work]:
     return works
 
 
-WORKS = _least_squares_works() + _perceptron_works() + _cluster_works()
+# ---- kernel ridge ----
+
+
+RBF = {"kernel": "rbf", "gamma": 0.02, "alpha": 0.1}
+
+
+def fitted_values(model: Any, data: Data) -> float:
+    """A sum of predictions that tells models apart."""
+    return float(np.abs(model.predict(data[0][:50])).sum())
+
+
+def _predict(n: int, new: int) -> Work:
+    """Predictions for `new` samples by a model of n."""
+
+    def build_for(library: str) -> Call:
+        X, y = mnist(n, "float64")()
+        model = find(library, "kernel_ridge.KernelRidge")(**RBF).fit(X[:10], y[:10])
+        model.X_fit_, model.dual_coef_ = X, y  # what it was fitted to makes no difference
+        Z, _ = mnist(new, "float64")()
+        return lambda: model.predict(Z)
+
+    return Work(
+        f"KernelRidge.predict float64 {new:,} x {n:,} x 784",
+        lambda library: build_for("fastscratch"),
+        2,
+        check=lambda y: float(np.abs(y).sum()),
+        agree=1e-6,
+        flops=2.0 * n * new * 784,
+        peers={"sklearn": lambda threads: build_for("sklearn")},
+        ours_alone=True,
+    )
+
+
+def _kernel_ridge_works() -> list[Work]:
+    fits = [
+        fit(
+            "kernel_ridge.KernelRidge",
+            f"{what} float64 {n:,} x 784",
+            mnist(n, "float64"),
+            target,
+            fitted_values,
+            params=RBF,
+            ours={"solver": "cholesky", "precision": precision},
+            agree=1e-8,
+        )
+        for n, targets in ((4000, (1.8, 2.4)), (8000, (1.4, 2.0)))
+        for what, precision, target in zip(("exact", "refined"), ("float64", "mixed"), targets, strict=True)
+    ]
+    return [*fits, _predict(8000, 10_000)]
+
+
+WORKS = [*_least_squares_works(), *_perceptron_works(), *_cluster_works(), *_kernel_ridge_works()]
