@@ -12,11 +12,12 @@
 
 enum {
     TILE = 224, /* rows and columns: whole strips and panels of every gemm_tile but for the last strip */
-    KC = 2048 / (int)sizeof(REAL),
+    KC = 6400 / (int)sizeof(REAL), /* depth of a stretch: 784 in one, for either type */
     LINE = 64 / (int)sizeof(REAL),
     STEP = TILE + LINE,  /* from row to row of a tile: no power of two */
     CORNER = 32,         /* of a tile on the diagonal: turned over one by one */
-    MEAN_ROWS = 512,
+    MEAN_ROWS = 512,  /* whose sum is a chunk's ... */
+    MEAN_BLOCK = 64,  /* ... and of this many, in the type of the points */
     SEGMENTS = 16,       /* of the tiles of a product with v; each has sums of its own */
     MOST_SUMS = 1 << 25, /* of a product that uses each tile twice */
     MIN_PARALLEL = 200000
@@ -38,7 +39,7 @@ static void run_chunks(ptrdiff_t chunks, fs_chunk_fn fn, void *ctx, double work)
 typedef struct {
     const REAL *x;
     ptrdiff_t count, d;
-    const double *centre; /* NULL: the points stay where they are, and have no norms */
+    const REAL *centre; /* NULL: the points stay where they are, and have no norms */
     ptrdiff_t step;       /* from row to row: an odd number of lines, or rows would share a set of the cache */
     REAL *panels;         /* [count / gemm_nr][d][gemm_nr], the columns of products; NULL if not wanted */
     REAL *rows, *norms;   /* moved; the squares of their lengths */
@@ -47,32 +48,42 @@ typedef struct {
 typedef struct {
     const REAL *x;
     ptrdiff_t count, d;
-    double *sums; /* of the columns of each chunk of rows */
-} mean_of;
+    double *sums; /* of the columns, for each chunk of rows ... */
+    REAL *block;  /* ... and for the block of rows at work */
+} columns;
 
 static void sum_columns(ptrdiff_t chunk, void *ctx) {
-    const mean_of *g = ctx;
-    double *sum = g->sums + chunk * g->d;
-    const ptrdiff_t end = min(g->count, (chunk + 1) * MEAN_ROWS);
-    for (ptrdiff_t j = 0; j < g->d; j++) sum[j] = 0;
-    for (ptrdiff_t i = chunk * MEAN_ROWS; i < end; i++) {
-        for (ptrdiff_t j = 0; j < g->d; j++) sum[j] += g->x[i * g->d + j];
+    const columns *g = ctx;
+    const ptrdiff_t d = g->d, end = min(g->count, (chunk + 1) * MEAN_ROWS);
+    double *sum = g->sums + chunk * d;
+    REAL *block = g->block + chunk * d;
+    for (ptrdiff_t j = 0; j < d; j++) sum[j] = 0;
+    for (ptrdiff_t i = chunk * MEAN_ROWS; i < end; i += MEAN_BLOCK) {
+        memset(block, 0, (size_t)d * sizeof(REAL));
+        FS(simd)->conv_sums(block, g->x + i * d, d, d, min(MEAN_BLOCK, end - i));
+        for (ptrdiff_t j = 0; j < d; j++) sum[j] += block[j];
     }
 }
 
-/* The mean of each column; 0 for a column with a NaN or an infinity, lest it spread to every point. NULL without memory. */
-static double *column_means(const REAL *x, ptrdiff_t count, ptrdiff_t d) {
+/* The mean of each column, or near it: any point that all are moved by will do. 0 for a column with a NaN or an infinity,
+ * lest it spread to every point. NULL without memory. */
+static REAL *column_means(const REAL *x, ptrdiff_t count, ptrdiff_t d) {
     const ptrdiff_t chunks = ceil_div(count, MEAN_ROWS);
-    mean_of g = {x, count, d, fs_alloc((size_t)(chunks * d) * sizeof(double))};
-    if (!g.sums) return NULL;
-    run_chunks(chunks, sum_columns, &g, (double)count * (double)d);
-    for (ptrdiff_t j = 0; j < d; j++) {
-        double sum = 0;
-        for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) sum += g.sums[chunk * d + j];
-        const double mean = sum / (double)count;
-        g.sums[j] = mean - mean == 0 ? mean : 0;
+    columns g = {x, count, d, fs_alloc((size_t)(chunks * d) * sizeof(double)), fs_alloc((size_t)(chunks * d) * sizeof(REAL))};
+    if (g.sums && g.block) {
+        run_chunks(chunks, sum_columns, &g, (double)count * (double)d);
+        for (ptrdiff_t j = 0; j < d; j++) {
+            double sum = 0;
+            for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) sum += g.sums[chunk * d + j];
+            const REAL mean = (REAL)(sum / (double)count);
+            g.block[j] = mean - mean == 0 ? mean : 0;
+        }
+    } else {
+        fs_free(g.block);
+        g.block = NULL;
     }
-    return g.sums;
+    fs_free(g.sums);
+    return g.block;
 }
 
 /* The points of one panel. */
@@ -85,7 +96,7 @@ static void place_panel(ptrdiff_t chunk, void *ctx) {
             memcpy(to, p->x + i * d, (size_t)d * sizeof(REAL));
             continue;
         }
-        for (ptrdiff_t j = 0; j < d; j++) to[j] = (REAL)(p->x[i * d + j] - p->centre[j]);
+        for (ptrdiff_t j = 0; j < d; j++) to[j] = p->x[i * d + j] - p->centre[j];
         double square = 0;
         FS(simd)->optim_squares(d, to, &square);
         p->norms[i] = (REAL)square;
@@ -205,7 +216,7 @@ static REAL *tile_room(void) { return fs_alloc((size_t)(TILE * STEP) * sizeof(RE
 /* Lays out the points of x, and those of z unless it is NULL. */
 static int start(gram *g, const struct fs_gram *rule, const REAL *x, const REAL *z, ptrdiff_t m, ptrdiff_t n, ptrdiff_t d) {
     const REAL *others = z ? z : x;
-    double *centre = rule->kernel == FS_GRAM_RBF ? column_means(others, n, d) : NULL;
+    REAL *centre = rule->kernel == FS_GRAM_RBF ? column_means(others, n, d) : NULL;
     int status = rule->kernel == FS_GRAM_RBF && !centre ? FS_ENOMEM : FS_OK;
     *g = (gram){.rule = rule, .same = !z, .half = !z, .tiles_m = ceil_div(m, TILE), .tiles_n = ceil_div(n, TILE)};
     g->x = (points){.x = x, .count = m, .d = d, .centre = centre};

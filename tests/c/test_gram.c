@@ -97,8 +97,8 @@ static void large(void) {
     gram_case(&RBF, SOME, 240, 470, 17, 0);
     gram_case(&RBF, NONE, 470, 470, 17, 1);
     gram_case(&CUBE, NONE, 225, 225, 9, 0);
-    gram_case(&RBF, NONE, 70, 70, 600, 0);
-    gram_case(&LINEAR, SOME, 3, 50, 1100, 0);
+    gram_case(&RBF, NONE, 70, 70, 1000, 0);
+    gram_case(&LINEAR, SOME, 3, 50, 1700, 0);
 }
 
 static void lower_case(const struct fs_gram *rule, ptrdiff_t n, ptrdiff_t d, ptrdiff_t more, double alpha) {

@@ -53,7 +53,7 @@ CASES = [
     Case("rbf_far", lambda x, z: fs.rbf_kernel(x + 30.0, z + 30.0, 0.5), (normal(5, 3), normal(4, 3)), specials=False),
     Case("rbf_tiles", lambda x, z: fs.rbf_kernel(x, z, 0.01), (normal(230, 5), normal(241, 5)), differences=False),
     Case("rbf_symmetric_tiles", lambda x: fs.rbf_kernel(x, gamma=0.05), (normal(233, 7),), differences=False),
-    Case("rbf_deep", lambda x: fs.rbf_kernel(x, gamma=0.001), (normal(33, 900),), differences=False),
+    Case("rbf_deep", lambda x: fs.rbf_kernel(x, gamma=0.001), (normal(33, 1700),), differences=False),
     Case("rbf_one", fs.rbf_kernel, (normal(1, 1),)),
     Case("rbf_no_features", fs.rbf_kernel, (normal(3, 0), normal(2, 0)), specials=False),
     Case("rbf_empty", fs.rbf_kernel, (normal(3, 2), normal(0, 2)), specials=False),

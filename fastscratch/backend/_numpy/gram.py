@@ -62,7 +62,8 @@ def _values_bound(
         return k
     if kernel == "rbf":
         centre = _centre(z)
-        lost = 2 * eps * np.abs(centre)  # the centre itself is rounded, and the points by as much more
+        lost = 70 * eps * np.abs(z).mean(axis=0)  # the centre is that of sums of 64 in the type, and rounded
+        lost = np.where(np.isfinite(lost), lost, 0)
         sizes = [np.square(np.abs(p - centre) + lost).sum(axis=1) for p in (x, z)]
         error = (2 * d + 16) * eps * (sizes[0][:, None] + sizes[1])
         exponent = -np.log(np.maximum(k, np.finfo(np.float64).tiny))
