@@ -1,16 +1,15 @@
-/* Cholesky's factor, left-looking, blocked twice; substitution with many right-hand sides; log-determinant; gradient.
+/* Cholesky's factor of a stack of matrices; substitution with many right-hand sides; log-determinant; gradient.
  *
- * All but the triangular corners is FS(gemm), whose accumulation adds: what is to be subtracted is copied with the other
+ * Of substitution, all but the triangular corners is FS(gemm), whose accumulation adds: what is to be subtracted is copied with the other
  * sign first, and transposed where that lays it out as GEMM likes it.
  */
+#include "cholesky.h"
 #include "fastscratch.h"
-#include "real.h"
 #include "simd/kernels.h"
 
-#include <math.h>
 #include <string.h>
 
-enum { BASE = CHOLESKY_BASE, PANEL = 4 * BASE, ROW_CHUNK = 64, SLAB = 128, MIN_PARALLEL = 200000 };
+enum { BASE = CHOLESKY_BASE, SLAB = 128, MIN_PARALLEL = 200000 };
 
 static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
@@ -25,54 +24,6 @@ static void run_chunks(ptrdiff_t chunks, fs_chunk_fn fn, void *ctx, double work)
 /* ---- the factor ---- */
 
 typedef struct {
-    REAL *l; /* rows below a factored corner of width n, still to be divided by it */
-    ptrdiff_t ld, rows, n;
-    REAL t[BASE * BASE], diagonal[BASE]; /* the corner transposed, without its diagonal, and that */
-} corner;
-
-static void divide_rows(ptrdiff_t chunk, void *ctx) {
-    const corner *g = ctx;
-    const ptrdiff_t i = chunk * ROW_CHUNK;
-    FS(simd)->cholesky_rows(g->l + i * g->ld, g->ld, min(ROW_CHUNK, g->rows - i), g->t, g->diagonal, g->n);
-}
-
-/* The leading n columns of m rows: row after row, each divided by the corner above it, its pivot what is left over.
- * Returns the order of the first leading minor that is not positive, or 0. */
-static ptrdiff_t factor_base(REAL *l, ptrdiff_t ld, ptrdiff_t m, ptrdiff_t n) {
-    corner g = {.l = l + n * ld, .ld = ld, .rows = m - n, .n = n};
-    memset(g.t, 0, sizeof g.t);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        REAL *row = l + i * ld;
-        FS(simd)->cholesky_rows(row, ld, 1, g.t, g.diagonal, i);
-        REAL pivot = row[i];
-        for (ptrdiff_t j = 0; j < i; j++) pivot -= row[j] * row[j];
-        if (!(pivot > 0)) return i + 1;
-        row[i] = g.diagonal[i] = (REAL)sqrt(pivot);
-        for (ptrdiff_t j = 0; j < i; j++) g.t[j * BASE + i] = row[j];
-    }
-    run_chunks((g.rows + ROW_CHUNK - 1) / ROW_CHUNK, divide_rows, &g, (double)g.rows * (double)(n * n));
-    return 0;
-}
-
-/* The leading n columns of m rows, n <= m. Each block of columns first loses its products with the columns to its left.
- * Returns 0, the order of the first leading minor that is not positive, or -1 without memory. */
-static ptrdiff_t factor(REAL *l, ptrdiff_t ld, ptrdiff_t m, ptrdiff_t n, REAL *work) {
-    if (n <= BASE) return factor_base(l, ld, m, n);
-    const ptrdiff_t width = n > PANEL ? PANEL : BASE;
-    for (ptrdiff_t j = 0; j < n; j += width) {
-        const ptrdiff_t w = min(width, n - j);
-        REAL *block = l + j * ld;
-        for (ptrdiff_t c = 0; c < w; c++) {
-            for (ptrdiff_t p = 0; p < j; p++) work[p * w + c] = -block[c * ld + p];
-        }
-        if (j > 0 && FS(gemm)(block + j, ld, block, ld, 1, work, w, 1, m - j, w, j, 1, NULL) != FS_OK) return -1;
-        const ptrdiff_t order = factor(block + j, ld, m - j, w, work);
-        if (order != 0) return order < 0 ? order : j + order;
-    }
-    return 0;
-}
-
-typedef struct {
     REAL *l;
     const REAL *a;
     ptrdiff_t n;
@@ -82,16 +33,12 @@ typedef struct {
 static void factor_matrix(ptrdiff_t i, void *ctx) {
     const factors *g = ctx;
     const ptrdiff_t n = g->n;
-    REAL *l = g->l + i * n * n, *work = fs_alloc((size_t)(n * PANEL) * sizeof(REAL));
-    g->order[i] = -1;
-    if (!work) return;
+    REAL *l = g->l + i * n * n;
     for (ptrdiff_t r = 0; r < n; r++) {
         memcpy(l + r * n, g->a + (i * n + r) * n, (size_t)(r + 1) * sizeof(REAL));
         memset(l + r * n + r + 1, 0, (size_t)(n - r - 1) * sizeof(REAL));
     }
-    g->order[i] = factor(l, n, n, n, work);
-    for (ptrdiff_t r = 0; r < n; r++) memset(l + r * n + r + 1, 0, (size_t)(n - r - 1) * sizeof(REAL));
-    fs_free(work);
+    g->order[i] = FS(cholesky_factor)(l, n, n);
 }
 
 int FS(cholesky)(REAL *l, ptrdiff_t *failed, const REAL *a, ptrdiff_t batch, ptrdiff_t n) {
@@ -113,25 +60,9 @@ int FS(cholesky)(REAL *l, ptrdiff_t *failed, const REAL *a, ptrdiff_t batch, ptr
     return status;
 }
 
-/* What lies above the diagonal in A's blocks of PANEL columns, put aside or, with back, where it was. */
-static void keep_upper(REAL *a, ptrdiff_t n, REAL *aside, int back) {
-    for (ptrdiff_t r = 0; r < n; r++) {
-        const ptrdiff_t end = min(n, (r / PANEL + 1) * PANEL);
-        REAL *row = a + r * n + r + 1, *place = aside + r * PANEL;
-        memcpy(back ? row : place, back ? place : row, (size_t)(end - r - 1) * sizeof(REAL));
-    }
-}
-
 int FS(cholesky_inplace)(REAL *a, ptrdiff_t *failed, ptrdiff_t n) {
-    if (n == 0) return FS_OK;
-    REAL *work = fs_alloc((size_t)(2 * n * PANEL) * sizeof(REAL)), *aside = work + n * PANEL;
-    if (!work) return FS_ENOMEM;
-    keep_upper(a, n, aside, 0);
-    const ptrdiff_t order = factor(a, n, n, n, work);
-    keep_upper(a, n, aside, 1);
-    fs_free(work);
-    *failed = order;
-    return order == 0 ? FS_OK : order < 0 ? FS_ENOMEM : FS_EDOMAIN;
+    *failed = n == 0 ? 0 : FS(cholesky_factor)(a, n, n);
+    return *failed == 0 ? FS_OK : *failed < 0 ? FS_ENOMEM : FS_EDOMAIN;
 }
 
 /* ---- substitution ---- */

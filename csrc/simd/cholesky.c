@@ -3,31 +3,101 @@
 
 #include "kernels.h"
 
-#include <string.h>
+#include <math.h>
 
-enum { BASE = CHOLESKY_BASE, ROWS = 4, WIDE = 4 };
+enum { BASE = CHOLESKY_BASE, WIDE = 4 };
 
-/* ROWS rows at a time: the division of one hides behind the others. Missing rows are zeros. */
-static void solve_rows(REAL *x, ptrdiff_t ld, ptrdiff_t rows, const REAL *t, const REAL *diagonal, ptrdiff_t n) {
-    REAL row[ROWS][BASE];
-    memset(row, 0, sizeof row);
-    for (ptrdiff_t r = 0; r < rows; r++) memcpy(row[r], x + r * ld, (size_t)n * sizeof(REAL));
-    for (ptrdiff_t j = 0; j < n; j++) {
-        for (int r = 0; r < ROWS; r++) {
-            const REAL q = row[r][j] / diagonal[j];
-            const vec factor = v_set1(q);
-            row[r][j] = q;
-            for (ptrdiff_t v = j / VL * VL; v < n; v += VL) { /* t is 0 up to its diagonal */
-                v_store(row[r] + v, v_fnma(factor, v_load(t + j * BASE + v), v_load(row[r] + v)));
+/* ---- the factor of a corner ---- */
+
+/* How many of a register's lanes at row i, column j are on or below the diagonal. */
+FS_INLINE ptrdiff_t lanes_below(ptrdiff_t i, ptrdiff_t j) { return FS_MIN(VL, i - j + 1); }
+
+/* u[j][i] = a[i][j] on and below the diagonal; the other numbers of u's registers are finite or not, and never used. */
+static void load_transposed(REAL u[BASE][BASE], const REAL *a, ptrdiff_t ld, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += VL) {
+        for (ptrdiff_t j = 0; j <= i; j += VL) {
+            vec r[VL];
+            for (ptrdiff_t q = 0; q < VL; q++) {
+                r[q] = i + q < n ? v_load_n(a + (i + q) * ld + j, lanes_below(i + q, j)) : v_zero();
+            }
+            v_transpose(r);
+            for (ptrdiff_t q = 0; q < VL; q++) v_store(u[j + q] + i, r[q]);
+        }
+    }
+}
+
+/* The way back, and t. */
+static void store_transposed(REAL *a, ptrdiff_t ld, REAL *t, ptrdiff_t step, REAL u[BASE][BASE], ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += VL) {
+        for (ptrdiff_t j = 0; j <= i; j += VL) {
+            vec r[VL];
+            for (ptrdiff_t q = 0; q < VL; q++) r[q] = v_load(u[j + q] + i);
+            v_transpose(r);
+            for (ptrdiff_t q = 0; q < VL && i + q < n; q++) {
+                v_store_n(a + (i + q) * ld + j, r[q], lanes_below(i + q, j));
+                v_store(t + (i + q) * step + j, v_neg(r[q]));
             }
         }
     }
-    for (ptrdiff_t r = 0; r < rows; r++) memcpy(x + r * ld, row[r], (size_t)n * sizeof(REAL));
 }
 
-void FS_SIMD(cholesky_rows)(REAL *x, ptrdiff_t ld, ptrdiff_t rows, const REAL *t, const REAL *diagonal, ptrdiff_t n) {
-    for (ptrdiff_t i = 0; i < rows; i += ROWS) solve_rows(x + i * ld, ld, FS_MIN(ROWS, rows - i), t, diagonal, n);
+/* nv registers of row j of U = L^T less their products with the rows above; nv is a constant where this is inlined. */
+FS_INLINE void subtract_rows(const int nv, REAL u[BASE][BASE], ptrdiff_t j, ptrdiff_t i) {
+    vec acc[WIDE];
+    for (int v = 0; v < nv; v++) acc[v] = v_load(u[j] + i + v * VL);
+    for (ptrdiff_t p = 0; p < j; p++) {
+        const vec factor = v_set1(u[p][j]);
+        for (int v = 0; v < nv; v++) acc[v] = v_fnma(factor, v_load(u[p] + i + v * VL), acc[v]);
+    }
+    for (int v = 0; v < nv; v++) v_store(u[j] + i + v * VL, acc[v]);
 }
+
+void FS_SIMD(cholesky_corner)(REAL *a, ptrdiff_t ld, ptrdiff_t n, REAL *t, ptrdiff_t step, ptrdiff_t *order) {
+    REAL u[BASE][BASE], inverse[BASE];
+    *order = 0;
+    load_transposed(u, a, ld, n);
+    for (ptrdiff_t j = 0; j < n; j++) {
+        ptrdiff_t i = j / VL * VL;
+        for (; i + WIDE * VL <= n; i += WIDE * VL) subtract_rows(WIDE, u, j, i);
+        for (; i + 2 * VL <= n; i += 2 * VL) subtract_rows(2, u, j, i);
+        for (; i < n; i += VL) subtract_rows(1, u, j, i);
+        const REAL pivot = u[j][j];
+        if (!(pivot > 0)) {
+            *order = j + 1;
+            return;
+        }
+        const REAL root = (REAL)sqrt(pivot);
+        inverse[j] = 1 / root;
+        for (i = j / VL * VL; i < n; i += VL) v_store(u[j] + i, v_mul(v_load(u[j] + i), v_set1(inverse[j])));
+        u[j][j] = root;
+    }
+    store_transposed(a, ld, t, step, u, n);
+    for (ptrdiff_t i = 0; i < n; i++) t[i * step + i] = inverse[i];
+}
+
+/* ---- the rows below it ---- */
+
+void FS_SIMD(cholesky_divide)(REAL *x, const REAL *t, ptrdiff_t step, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        vec low = v_load(x + i * 2 * VL), high = v_load(x + i * 2 * VL + VL);
+        for (ptrdiff_t j = 0; j < i; j++) {
+            const vec factor = v_set1(t[i * step + j]);
+            low = v_fma(factor, v_load(x + j * 2 * VL), low);
+            high = v_fma(factor, v_load(x + j * 2 * VL + VL), high);
+        }
+        const vec inverse = v_set1(t[i * step + i]);
+        v_store(x + i * 2 * VL, v_mul(low, inverse));
+        v_store(x + i * 2 * VL + VL, v_mul(high, inverse));
+    }
+}
+
+void FS_SIMD(cholesky_negate)(REAL *y, const REAL *x, ptrdiff_t n) {
+    ptrdiff_t i = 0;
+    for (; i + VL <= n; i += VL) v_store(y + i, v_neg(v_load(x + i)));
+    if (i < n) v_store_n(y + i, v_neg(v_load_n(x + i, n - i)), n - i);
+}
+
+/* ---- substitution ---- */
 
 /* nv registers of columns, or one with a tail of `lanes`; nv and partial are constants where this is inlined. */
 FS_INLINE void substitute(const int nv, const int partial, REAL *x, ptrdiff_t step, const REAL *t, ptrdiff_t n,

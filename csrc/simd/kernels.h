@@ -6,7 +6,7 @@
 #include "segments.h"
 #include "winograd.h"
 
-enum { CHOLESKY_BASE = 32 }; /* the widest triangle of cholesky_rows and cholesky_substitute; whole registers */
+enum { CHOLESKY_BASE = 32 }; /* the widest triangle of cholesky_corner and cholesky_substitute; whole registers */
 
 struct FS(kernels) {
     ptrdiff_t gemm_mr, gemm_nr; /* the size of gemm_tile's tile */
