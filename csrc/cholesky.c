@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { BASE = CHOLESKY_BASE, SLAB = 128, MIN_PARALLEL = 200000 };
+enum { BASE = CHOLESKY_BASE, SLAB = 128, BLOCK = 128, MIN_PARALLEL = 200000 };
 
 static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
@@ -75,41 +75,85 @@ typedef struct {
     int *status;           /* one for each chunk */
 } system_;
 
-/* X = T^-1 X for columns of X, with T = L, or its transpose from the last row up. */
-static int divide(REAL *x, ptrdiff_t r, ptrdiff_t columns, const REAL *l, ptrdiff_t n, int transposed, REAL *work) {
+/* X = T^-1 X for X [n, columns], with T = L, or its transpose from the last row up; L's rows are ld apart, work is [BASE, n]. */
+static int divide(REAL *x, ptrdiff_t columns, const REAL *l, ptrdiff_t ld, ptrdiff_t n, int transposed, REAL *work) {
     REAL t[BASE * BASE];
-    const ptrdiff_t row = transposed ? 1 : n, column = transposed ? n : 1, blocks = (n + BASE - 1) / BASE;
+    const ptrdiff_t row = transposed ? 1 : ld, column = transposed ? ld : 1, blocks = (n + BASE - 1) / BASE;
     for (ptrdiff_t b = 0; b < blocks; b++) {
         const ptrdiff_t i0 = (transposed ? blocks - 1 - b : b) * BASE, w = min(BASE, n - i0);
         const ptrdiff_t k0 = transposed ? i0 + w : 0, k = transposed ? n - k0 : i0; /* the rows that are known */
         for (ptrdiff_t i = 0; i < w; i++) {
             for (ptrdiff_t p = 0; p < k; p++) work[i * k + p] = -l[(i0 + i) * row + (k0 + p) * column];
         }
-        if (k > 0 && FS(gemm)(x + i0 * r, r, work, k, 1, x + k0 * r, r, 1, w, columns, k, 1, NULL) != FS_OK) {
+        if (k > 0 && FS(gemm)(x + i0 * columns, columns, work, k, 1, x + k0 * columns, columns, 1, w, columns, k, 1, NULL)) {
             return FS_ENOMEM;
         }
         const ptrdiff_t first = transposed ? i0 + w - 1 : i0, step = transposed ? -1 : 1;
         for (ptrdiff_t i = 0; i < w; i++) { /* in the order of substitution, the corner is always lower triangular */
             for (ptrdiff_t j = 0; j <= i; j++) t[i * BASE + j] = l[(first + i * step) * row + (first + j * step) * column];
         }
-        FS(simd)->cholesky_substitute(x + first * r, step * r, t, w, columns);
+        FS(simd)->cholesky_substitute(x + first * columns, step * columns, t, w, columns);
     }
     return FS_OK;
 }
 
+/* Columns of X as rows of xt, n apart, blocks of BLOCK rows of L at a time, so that L is read once and along its rows. What
+ * is known stays in xt with the other sign: what it changes is a product that is added. */
+typedef struct {
+    REAL *xt, *block, *work; /* [columns, n]; [BLOCK, columns], a block of X; and what divide needs */
+    const REAL *l;
+    ptrdiff_t n, columns;
+} slab;
+
+static int divide_block(const slab *g, ptrdiff_t i, ptrdiff_t w, int transposed) {
+    FS(simd)->transpose(g->block, g->columns, g->xt + i, g->n, g->columns, w);
+    const int status = divide(g->block, g->columns, g->l + i * (g->n + 1), g->n, w, transposed, g->work);
+    FS(simd)->cholesky_negate(g->block, g->block, w * g->columns);
+    FS(simd)->transpose(g->xt + i, g->n, g->block, g->columns, w, g->columns);
+    return status;
+}
+
+/* xt = -xt L^-T: a block loses its products with all that is known, then is divided by its corner. */
+static int divide_forward(const slab *g) {
+    int status = FS_OK;
+    for (ptrdiff_t i = 0; i < g->n && status == FS_OK; i += BLOCK) {
+        const ptrdiff_t w = min(BLOCK, g->n - i);
+        if (i > 0) status = FS(gemm)(g->xt + i, g->n, g->xt, g->n, 1, g->l + i * g->n, 1, g->n, g->columns, w, i, 1, NULL);
+        if (status == FS_OK) status = divide_block(g, i, w, 0);
+    }
+    return status;
+}
+
+/* xt = -xt L^-1: a block is divided by its corner, then all before it lose their products with it. */
+static int divide_backward(const slab *g) {
+    int status = FS_OK;
+    for (ptrdiff_t i = (g->n - 1) / BLOCK * BLOCK; i >= 0 && status == FS_OK; i -= BLOCK) {
+        const ptrdiff_t w = min(BLOCK, g->n - i);
+        status = divide_block(g, i, w, 1);
+        if (i > 0 && status == FS_OK) {
+            status = FS(gemm)(g->xt, g->n, g->xt + i, g->n, 1, g->l + i * g->n, g->n, 1, g->columns, i, w, 1, NULL);
+        }
+    }
+    return status;
+}
+
 static void solve_slab(ptrdiff_t chunk, void *ctx) {
     const system_ *g = ctx;
-    const ptrdiff_t matrix = chunk / g->slabs, c0 = chunk % g->slabs * SLAB, columns = min(SLAB, g->r - c0);
-    REAL *x = g->x + matrix * g->n * g->r + c0;
-    const REAL *l = g->l + matrix * g->n * g->n;
-    REAL *work = fs_alloc((size_t)(g->n * BASE) * sizeof(REAL));
-    int status = work ? FS_OK : FS_ENOMEM;
-    if (status == FS_OK && g->forward) status = divide(x, g->r, columns, l, g->n, 0, work);
-    if (status == FS_OK && g->backward) status = divide(x, g->r, columns, l, g->n, 1, work);
+    const ptrdiff_t matrix = chunk / g->slabs, c0 = chunk % g->slabs * SLAB, columns = min(SLAB, g->r - c0), n = g->n;
+    REAL *x = g->x + matrix * n * g->r + c0, *work = fs_alloc((size_t)((n + BLOCK) * columns + BASE * BLOCK) * sizeof(REAL));
+    const slab s = {work, work + n * columns, work + (n + BLOCK) * columns, g->l + matrix * n * n, n, columns};
+    g->status[chunk] = FS_ENOMEM;
+    if (!work) return;
+    FS(simd)->transpose(s.xt, n, x, g->r, n, columns);
+    if (!g->forward || !g->backward) FS(simd)->cholesky_negate(s.xt, s.xt, n * columns);
+    int status = g->forward ? divide_forward(&s) : FS_OK;
+    if (status == FS_OK && g->backward) status = divide_backward(&s);
+    FS(simd)->transpose(x, g->r, s.xt, n, columns, n);
     fs_free(work);
     g->status[chunk] = status;
 }
 
+/* Each slab of right-hand sides is a chunk; a single one leaves the threads to its products. */
 static int solve(REAL *x, const REAL *l, ptrdiff_t batch, ptrdiff_t n, ptrdiff_t r, int forward, int backward) {
     if (batch == 0 || n == 0 || r == 0) return FS_OK;
     const ptrdiff_t slabs = (r + SLAB - 1) / SLAB, chunks = batch * slabs;

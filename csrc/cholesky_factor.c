@@ -19,8 +19,9 @@ enum {
     BASE = CHOLESKY_BASE,
     LINE = 64 / (int)sizeof(REAL),
     DEPTH = 2048 / (int)sizeof(REAL), /* columns of a panel, at most: a strip stays in the first cache */
+    MIN_DEPTH = 96,                   /* where whole tiles allow it */
     PIECE = 128,                      /* rows of a chunk, about */
-    PIECE_COLUMNS = 256,
+    PIECE_COLUMNS = 512,              /* its columns: of the panel they fill the second cache */
     MAX_TILE = 14 * 128 / (int)sizeof(REAL),
     MIN_PARALLEL = 200000
 };
@@ -226,7 +227,7 @@ static ptrdiff_t factor_large(REAL *a, ptrdiff_t ld, ptrdiff_t n, ptrdiff_t dept
 /* Columns of a panel: whole tiles, few enough that the corners are a small part of the work. */
 static ptrdiff_t depth_for(ptrdiff_t n) {
     const ptrdiff_t unit = whole_tiles();
-    return max(1, min(DEPTH, n / 8) / unit) * unit;
+    return max(1, max(MIN_DEPTH, min(DEPTH, n / 8)) / unit) * unit;
 }
 
 ptrdiff_t FS(cholesky_factor)(REAL *a, ptrdiff_t ld, ptrdiff_t n) {

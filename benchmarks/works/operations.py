@@ -1,7 +1,7 @@
 """Single operations, forward and backward, through the public interface."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -281,10 +281,70 @@ def _cholesky(n: int) -> Work:
     return Work(f"cholesky float64 {n}", build, flops=n**3 / 3, check=_absolute, peers=peers)
 
 
+def _definite(n: int, dtype: str, order: Literal["C", "F"]) -> tuple[np.ndarray, np.ndarray]:
+    """A positive definite matrix, and room for its factor."""
+    a = np.full((n, n), 0.5, dtype, order)
+    a += np.sin(np.arange(n, dtype=dtype))
+    a += a[:1].T
+    a.flat[:: n + 1] += n
+    return a, np.empty_like(a)
+
+
+def _logarithms(factor: np.ndarray) -> float:
+    return float(np.log(np.diagonal(factor)).sum())
+
+
+def _cholesky_in_place(n: int, dtype: str, target: float | None) -> Work:
+    """The matrix copied and factored where the copy lies, against LAPACK; targets are those of one thread."""
+
+    def build(library: Library) -> Call:
+        a, room = _definite(n, dtype, "C")
+
+        def call() -> np.ndarray:
+            room[...] = a
+            library.module.backend.cholesky_(room)
+            return room
+
+        return call
+
+    def with_scipy(threads: int) -> Call:
+        from scipy.linalg import cholesky
+
+        a, room = _definite(n, dtype, "F")
+
+        def call() -> Any:
+            room[...] = a
+            return cholesky(room, lower=True, overwrite_a=True, check_finite=False)
+
+        return call
+
+    name, peers = f"cholesky in place {dtype} {n}", {"sklearn": with_scipy}
+    return Work(name, build, target, flops=n**3 / 3, check=_logarithms, peers=peers, ours_alone=True)
+
+
+def _cholesky_solve(n: int, r: int) -> Work:
+    """Solutions for r right-hand sides from a factor that is there, against LAPACK."""
+
+    def build(library: Library) -> Call:
+        a, b = _definite(n, "float64", "C")[0] / n, np.ones((n, r))
+        return lambda: library.module.backend.cholesky_solve(a, b)
+
+    def with_scipy(threads: int) -> Call:
+        from scipy.linalg import cho_solve
+
+        a, b = _definite(n, "float64", "F")[0] / n, np.ones((n, r), order="F")
+        return lambda: cho_solve((a, True), b, check_finite=False)
+
+    name, peers = f"cholesky_solve float64 {n}, {r} right-hand sides", {"sklearn": with_scipy}
+    return Work(name, build, 1.0, flops=2.0 * n * n * r, check=_absolute, peers=peers, ours_alone=True)
+
+
 def _kernel_machine_works() -> list[Work]:
-    rows = [(64, "float32", 3.0), (784, "float32", 2.5), (64, "float64", 2.0), (784, "float64", 1.2)]
-    grams = [_rbf(4000, d, dtype, target) for d, dtype, target in rows]
-    return [*grams, *(_cholesky(n) for n in (500, 2000))]
+    points = [(64, "float32", 3.0), (784, "float32", 2.5), (64, "float64", 2.0), (784, "float64", 1.2)]
+    grams = [_rbf(4000, d, dtype, target) for d, dtype, target in points]
+    rows = ((4000, "float64", 1.0), (8000, "float64", 1.15), (4000, "float32", 1.0), (8000, "float32", 1.0))
+    factors = [*(_cholesky(n) for n in (500, 2000)), *(_cholesky_in_place(*row) for row in rows)]
+    return [*grams, *factors, *(_cholesky_solve(4000, r) for r in (1, 10, 100))]
 
 
 WORKS = [
