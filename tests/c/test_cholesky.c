@@ -83,7 +83,7 @@ static void inplace_case(ptrdiff_t n) {
 
 static void inplace(void) {
     for (ptrdiff_t n = 0; n <= 40; n++) inplace_case(n);
-    const ptrdiff_t sizes[] = {63, 64, 65, 111, 112, 113, 161, 225, 257, 300};
+    const ptrdiff_t sizes[] = {63, 64, 65, 111, 112, 113, 161, 225, 300, 337, 449, 500}; /* small, and by panels */
     for (ptrdiff_t i = 0; i < LENGTH(sizes); i++) inplace_case(sizes[i]);
 }
 
@@ -106,6 +106,21 @@ static void not_positive(void) {
             const int inside = FS(cholesky_inplace)(one, failed, n);
             EXPECT(inside == FS_ENOMEM || (inside == FS_EDOMAIN && failed[0] == order));
         }
+    }
+}
+
+/* Among panels, whichever they are: in a corner, behind it, and in what the chunk ahead has factored. */
+static void not_positive_far(void) {
+    const ptrdiff_t n = 500, orders[] = {1, 97, 112, 113, 193, 224, 225, 257, 336, 448, 449, 500};
+    for (ptrdiff_t i = 0; i < LENGTH(orders); i++) {
+        CASE("n=%td at %td", n, orders[i]);
+        REAL *a = inout("a", n * n);
+        for (ptrdiff_t j = 0; j < n; j++) a[j * (n + 1)] += (REAL)n;
+        a[(orders[i] - 1) * (n + 1)] = i % 2 ? (REAL)NAN : 0;
+        ptrdiff_t failed = -1;
+        guard_freeze();
+        const int status = FS(cholesky_inplace)(a, &failed, n);
+        EXPECT(status == FS_ENOMEM || (status == FS_EDOMAIN && failed == orders[i]));
     }
 }
 
@@ -143,6 +158,9 @@ static void solve(void) {
     for (ptrdiff_t r = 1; r <= 67; r++) solve_case(1, 5, r);
     solve_case(2, 3, 0);
     solve_case(1, 70, 261);
+    for (ptrdiff_t r = 1; r <= 140; r += r < 20 ? 4 : 59) solve_case(1, 261, r); /* blocks of rows */
+    solve_case(1, 128, 3);
+    solve_case(2, 129, 2);
     solve_case(9, 40, 17);
 }
 
@@ -215,5 +233,6 @@ static void gradient(void) {
 }
 
 const struct test FS(tests_cholesky)[] = {{"factor", factor}, {"in place", inplace}, {"not positive", not_positive},
+                                          {"not positive far", not_positive_far},
                                           {"solve", solve},   {"logdet", logdet},    {"gradient", gradient},
                                           {NULL, NULL}};
