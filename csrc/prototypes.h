@@ -300,6 +300,15 @@ int FN(centred)(T *moved, T *mean, const T *x, ptrdiff_t m, ptrdiff_t d);
 int FN(kmeans_assign)(int32_t *label, T *sum, T *mass, const T *x, const T *weight, const T *centre, ptrdiff_t n,
                       ptrdiff_t d, ptrdiff_t k);
 
+/* ---- logistic.c ---- */
+
+/* loss = sum_i weight_i (log sum exp(z_i) - z_i[label_i]) for the scores z_i = w x_i + b of the rows of x[n, d], and its
+ * gradients dw[k, d], db[k]; weight[n] may be NULL: 1 each. FS_EINDEX if a label is not in 0 .. k - 1. The scores are within
+ * (d + 4) eps (|w| |x_i| + |b|); sums over rows add (min(n, 1024) + 8) eps of the sums of absolute values. 4 n d k operations.
+ * Outputs overlap no input. */
+int FN(logistic_gradient)(double *loss, T *dw, T *db, const T *x, const T *w, const T *b, const int64_t *label,
+                          const T *weight, ptrdiff_t n, ptrdiff_t d, ptrdiff_t k);
+
 /* ---- loss.c ---- */
 
 /* Cross entropy of rows x[rows, n] with labels: with q_c = weight_c (smoothing / n + (1 - smoothing) [c = label]),

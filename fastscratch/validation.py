@@ -14,8 +14,8 @@ from .exceptions import DataConversionWarning, NotFittedError, compatible
 from .tensor import Tensor
 
 __all__ = [
-    "check_X_y", "check_array", "check_features", "check_is_fitted", "check_labels", "check_random_state",
-    "check_sample_weight", "check_target",
+    "check_X_y", "check_array", "check_class_weight", "check_features", "check_is_fitted", "check_labels",
+    "check_random_state", "check_sample_weight", "check_target",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -244,3 +244,26 @@ def check_random_state(seed: Any) -> np.random.Generator:
     if isinstance(seed, np.random.RandomState):
         return np.random.Generator(seed._bit_generator)  # type: ignore[attr-defined]
     return np.random.default_rng(seed)
+
+
+def check_class_weight(class_weight: Any, classes: Array, codes: Array, weight: Array | None = None) -> Array:
+    """The weight of each class: of a dict from labels to numbers, 1 for what it leaves out, or of "balanced".
+
+    Raises
+    ------
+    ValueError
+        If it is something else, names a label that is no class, or holds a weight that is negative or not finite.
+    """
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(codes, weight, len(classes)).astype(np.float64)
+        return np.divide(counts.sum(), len(classes) * counts, out=np.zeros(len(classes)), where=counts > 0)
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown:
+        raise ValueError(f"class_weight names {unknown[0]!r}, which is none of the classes {known}")
+    weights = np.array([class_weight.get(label, 1.0) for label in known], np.float64)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(f"class_weight must hold finite weights of at least 0, got {class_weight!r}")
+    return weights

@@ -1,10 +1,12 @@
 """scikit-learn's own checks of an estimator, on every one of ours, and its tools on them."""
 
+import os
 import warnings
 
 import numpy as np
 import pytest
 
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # read when SciPy is imported: without it a check is skipped
 pytest.importorskip("sklearn", minversion="1.9")
 
 from sklearn.base import clone
@@ -19,7 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from fastscratch.cluster import KMeans
 from fastscratch.exceptions import DataConversionWarning, NotFittedError
 from fastscratch.kernel_ridge import KernelRidge, KernelRidgeClassifier
-from fastscratch.linear_model import LinearRegression, Ridge
+from fastscratch.linear_model import LinearRegression, LogisticRegression, Ridge
 from fastscratch.neural_network import MLPClassifier, MLPRegressor
 from fastscratch.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from fastscratch.validation import check_labels
@@ -29,6 +31,8 @@ ESTIMATORS = [
     LinearRegression(solver="lstsq"),
     Ridge(),
     Ridge(solver="svd"),
+    LogisticRegression(),
+    LogisticRegression(solver="newton-cholesky", C=10.0),
     StandardScaler(),
     MinMaxScaler(),
     OneHotEncoder(),

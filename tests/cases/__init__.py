@@ -18,6 +18,7 @@ from .gram import CASES as GRAM
 from .index import CASES as INDEX
 from .join import CASES as JOIN
 from .linalg import CASES as LINALG
+from .logistic import CASES as LOGISTIC
 from .loss import CASES as LOSS
 from .matmul import CASES as MATMUL
 from .norm import CASES as NORM
@@ -49,6 +50,7 @@ CASES: list[Case] = [
     *INDEX,
     *JOIN,
     *LINALG,
+    *LOGISTIC,
     *LOSS,
     *MATMUL,
     *NORM,

@@ -47,6 +47,7 @@ from .embedding import embedding_backward, embedding_forward
 from .gram import gram, gram_lower, gram_matmul
 from .kmeans import kmeans_assign
 from .layout import ordered_copy
+from .logistic import logistic_gradient
 from .loss import (
     cross_entropy_backward,
     cross_entropy_forward,
@@ -134,6 +135,7 @@ __all__ = [
     "log_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "logistic_gradient",
     "logsumexp_backward",
     "logsumexp_forward",
     "matmul",
