@@ -2,12 +2,13 @@
 
 Per step, after a warm-up: minor page faults of the process (fresh memory from the system) and requests that the allocator
 could not serve from what lay idle. Resident memory at every tenth of the run, and the slope of its least-squares line. The
-networks of images make a tenth as many steps.
+network with batch norm makes a tenth as many steps. Each tenth is told of on stderr.
 """
 
 import argparse
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ def _networks(count: int) -> Iterator[tuple[str, int, Callable[[Library], Call]]
     yield "MLP 784-128-10 tanh, SGD, batch 64", count, steps.step(steps.mlp, (64, 784), "SGD", lr=1e-3)
     yield "MLP 784-256-128-10, Adam, batch 64", count, steps.step(steps.deep_mlp, (64, 784), "Adam", lr=1e-4)
     images = (64, 1, 28, 28)
-    yield "CNN, batch 64", few, steps.step(steps.cnn, images, "SGD", lr=1e-3, momentum=0.9)
+    yield "CNN, batch 64", count, steps.step(steps.cnn, images, "SGD", lr=1e-3, momentum=0.9)
     yield "CNN with batch norm, batch 64", few, steps.step(steps.bn_cnn, images, "SGD", lr=1e-3, momentum=0.9)
 
 
@@ -53,13 +54,19 @@ def watch(call: Call, count: int) -> dict[str, Any]:
     tenth = count // TENTHS
     fs.backend.reset_peak_memory_stats()
     sizes, misses, faults, seconds = [resident()], fs.backend.memory_stats()["misses"], 0, 0.0
-    for _ in range(TENTHS):
+    for part in range(TENTHS):
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
         for _ in range(tenth):
             call()
         seconds += time.perf_counter() - start
         faults += resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
         sizes.append(resident())
+        print(
+            f"\r{(part + 1) * tenth} of {tenth * TENTHS} steps",
+            end="\n" * (part == TENTHS - 1),
+            file=sys.stderr,
+            flush=True,
+        )
     made = tenth * TENTHS
     memory = fs.backend.memory_stats()
     return {
@@ -93,7 +100,7 @@ def text(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure and print; write JSON and, beside it, Markdown where --json says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
-    parser.add_argument("--steps", type=int, default=10_000, help="steps of the MLPs, at least 10")
+    parser.add_argument("--steps", type=int, default=10_000, help="steps of each network but the last, at least 10")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", metavar="FILE", help="write the figures there, and the table beside it")
     arguments = parser.parse_args()

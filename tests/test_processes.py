@@ -1,5 +1,6 @@
 """Forks, threads and settings: nothing hangs, nothing of anybody else's changes."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -73,6 +74,37 @@ def test_threads_of_python_get_the_right_results() -> None:
     for worker in workers:
         worker.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+def test_threads_that_step_one_optimizer_take_turns(kind: str) -> None:
+    """As many steps as were asked for, each whole, and the same as one thread makes."""
+
+    def stepped(threads: int, steps: int) -> list[np.ndarray]:
+        params = [fs.ones(n, 40).requires_grad_() for n in (3, 50, 400)]
+        optimizer = getattr(fs.optim, kind)(params, lr=0.125)
+        copy.deepcopy(optimizer).step()  # it can be copied, and a copy has its own lock
+
+        def work() -> None:
+            for _ in range(steps):
+                for p in params:  # a new array each time, which nobody else holds
+                    p.grad = fs.ones(*p.shape)
+                optimizer.step()
+
+        workers = [threading.Thread(target=work) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return [p.detach().numpy() for p in params]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for got, wanted in zip(stepped(4, 50), stepped(1, 200), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_no_grad_is_of_one_thread_only() -> None:

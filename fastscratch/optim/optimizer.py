@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import chain
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,16 @@ from ..tensor import Tensor, as_array, wrap
 from .batch import Batch, Plan, gather, settle
 
 Group = dict[str, Any]
+
+
+class _Turn:
+    """A lock: the lists that a step hands to a kernel stay as they are until it is done. A copy's lock is its own."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+
+    def __reduce__(self) -> Any:
+        return _Turn, ()
 
 
 class Optimizer:
@@ -50,6 +61,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self._plans: dict[int, Plan] = {}  # by the place of the group
+        self._turn = _Turn()
         self._opt_called = False  # schedulers ask
         groups = list(_ordered(params))
         if not groups:
@@ -77,7 +89,8 @@ class Optimizer:
     # ---- stepping ----
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient: one kernel call for each group (and dtype, and age).
+        """Change every parameter that has a gradient: one kernel call for each group (and dtype, and age). Steps that
+        several threads ask for are made one after the other.
 
         Parameters
         ----------
@@ -97,10 +110,11 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for place, group in enumerate(self.param_groups):
-            for batch in self._batches(place, group):
-                self._update(group, batch.age, *batch.lists)
-                settle(batch)
+        with self._turn.lock:
+            for place, group in enumerate(self.param_groups):
+                for batch in self._batches(place, group):
+                    self._update(group, batch.age, *batch.lists)
+                    settle(batch)
         self._opt_called = True
         return loss
 
