@@ -269,6 +269,22 @@ def _rbf(n: int, d: int, dtype: str, target: float) -> Work:
     return Work(f"rbf_kernel {dtype} {n}x{d}", build, target, ours_alone=True, **more)
 
 
+def _rbf_times(n: int, d: int, columns: int, dtype: str) -> Work:
+    """K v, what conjugate gradients repeat; we never store K."""
+    x, v = normal(n, d).astype(dtype), normal(n, columns, seed=1).astype(dtype)
+
+    def build(library: Library) -> Call:
+        return lambda: library.module.backend.gram_matmul(x, None, v, "rbf", 1 / d, 0.0, 0.0)
+
+    def with_sklearn(threads: int) -> Call:
+        from sklearn.metrics.pairwise import rbf_kernel
+
+        return lambda: rbf_kernel(x, x, 1 / d) @ v
+
+    more: dict[str, Any] = {"flops": 1.0 * n * n * d, "check": _absolute, "peers": {"sklearn": with_sklearn}}
+    return Work(f"rbf_kernel times {columns} columns {dtype} {n}x{d}", build, ours_alone=True, **more)
+
+
 def _cholesky(n: int) -> Work:
     x = normal(n, n + 8).astype(np.float64)
     a = x @ x.T / n + np.eye(n)
@@ -342,6 +358,7 @@ def _cholesky_solve(n: int, r: int) -> Work:
 def _kernel_machine_works() -> list[Work]:
     points = [(64, "float32", 3.0), (784, "float32", 2.5), (64, "float64", 2.0), (784, "float64", 1.2)]
     grams = [_rbf(4000, d, dtype, target) for d, dtype, target in points]
+    grams += [_rbf_times(4000, 784, 10, dtype) for dtype in ("float32", "float64")]
     rows = ((4000, "float64", 1.0), (8000, "float64", 1.15), (4000, "float32", 1.0), (8000, "float32", 1.0))
     factors = [*(_cholesky(n) for n in (500, 2000)), *(_cholesky_in_place(*row) for row in rows)]
     return [*grams, *factors, *(_cholesky_solve(4000, r) for r in (1, 10, 100))]
