@@ -58,10 +58,20 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import cluster, kernel_ridge, linear_model, model_selection, neural_network, preprocessing, profiler
+    from . import (
+        cluster,
+        decomposition,
+        kernel_ridge,
+        linear_model,
+        model_selection,
+        neural_network,
+        preprocessing,
+        profiler,
+    )
 else:
     _ON_DEMAND = {
         "cluster",
+        "decomposition",
         "kernel_ridge",
         "linear_model",
         "model_selection",

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastscratch.cluster import KMeans
+from fastscratch.decomposition import PCA
 from fastscratch.exceptions import DataConversionWarning, NotFittedError
 from fastscratch.kernel_ridge import KernelRidge, KernelRidgeClassifier
 from fastscratch.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -33,6 +34,9 @@ ESTIMATORS = [
     Ridge(solver="svd"),
     LogisticRegression(),
     LogisticRegression(solver="newton-cholesky", C=10.0),
+    PCA(),
+    PCA(svd_solver="covariance_eigh"),
+    PCA(2, svd_solver="randomized", whiten=True, random_state=0),
     StandardScaler(),
     MinMaxScaler(),
     OneHotEncoder(),

@@ -154,6 +154,19 @@ def inertia(model: Any, _: Data) -> float:
     return float(model.inertia_)
 
 
+def explained(model: Any, _: Data) -> float:
+    """The variance explained, the noise, and the sizes of some loadings, which tell the directions apart."""
+    return float(model.explained_variance_.sum() + model.noise_variance_ + np.abs(model.components_[:5]).sum())
+
+
+def _component_works() -> list[Work]:
+    path, what = "decomposition.PCA", "50 components, MNIST 60,000 x 784"
+    return [
+        fit(path, f"{what}, {dtype}", images(60_000, dtype), 1.0, explained, params={"n_components": 50})
+        for dtype in ("float32", "float64")
+    ]
+
+
 def _cluster_works() -> list[Work]:
     """From the same ten images until the same tolerance is reached; and from k-means++, where runs differ in length."""
     path, what = "cluster.KMeans", "k = 10, MNIST 60,000 x 784"
@@ -228,4 +241,11 @@ def _kernel_ridge_works() -> list[Work]:
     return [*fits, _predict(8000, 10_000)]
 
 
-WORKS = [*_least_squares_works(), *_logistic_works(), *_perceptron_works(), *_cluster_works(), *_kernel_ridge_works()]
+WORKS = [
+    *_least_squares_works(),
+    *_logistic_works(),
+    *_perceptron_works(),
+    *_cluster_works(),
+    *_component_works(),
+    *_kernel_ridge_works(),
+]
