@@ -6,6 +6,18 @@ Where a work is bound by products, the report adds what they take at the peak th
 import re
 
 REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reason
+    (
+        r"KernelRidge exact",
+        "Nearly all of it is the Gram matrix and its factor, whose GFLOP/s are in the rows of `rbf_kernel` and `cholesky`.",
+    ),
+    (
+        r"KernelRidge refined",
+        "Half of it is the Gram matrix in float64 that residuals need (`rbf_kernel float64`), most of the rest the factor.",
+    ),
+    (
+        r"KernelRidge.predict float64",
+        "Nearly all of it is products in float64, as in the rows of `rbf_kernel float64`.",
+    ),
     (r"step, MLP 784-(128|256)", "Its matrix products bound it from below; the rest was not profiled in this run."),
     (
         r"step, CNN with batch norm",
