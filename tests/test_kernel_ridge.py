@@ -376,6 +376,15 @@ def test_a_watched_call_passes_on_its_result_and_its_error(capsys):
         meter.run("quotient", 1e12, lambda: 1 // 0)
 
 
+def test_the_progress_of_a_factor_is_read_off_its_diagonal():
+    a, found = np.eye(8), []
+    corner = exact.Corner(a)
+    for first, last in ((0, 8), (4, 8), (2, 8), (2, 2), (6, 8), (4, 8)):  # the second panel begins at 2, the third at 4
+        a[np.arange(first, last), np.arange(first, last)] += 1
+        found.append(corner())
+    assert found == [0, 0, *[1 - 0.75**3] * 3, 1 - 0.5**3]
+
+
 # ---- bad input ----
 
 

@@ -63,14 +63,27 @@ def _solved(system: System, a: Array, leave_one_out: bool, meter: Meter) -> Solu
 
 
 def _factored(a: Array, meter: Meter) -> bool:
-    n, start = len(a), a.diagonal().copy()
-    return meter.run("factor", n**3 / 3, lambda: factor(a), lambda: _done(a, start))
+    return meter.run("factor", len(a) ** 3 / 3, lambda: factor(a), Corner(a))
 
 
-def _done(a: Array, start: Array) -> float:
-    """How much of the factor is there: its columns are finished from the left, and a finished pivot has changed."""
-    share = float(np.count_nonzero(a.diagonal() != start)) / max(1, len(a))
-    return share * share * (3 - 2 * share)
+class Corner:
+    """How much of a factor is there, seen from beside: behind the corner that is reached, nothing on the diagonal changes.
+
+    What is ahead of it changes with every panel, from the corner on downwards: a change above the last one is a new corner.
+    """
+
+    def __init__(self, a: Array) -> None:
+        self.a, self.last, self.at, self.corner = a, a.diagonal().copy(), 0, 0
+
+    def __call__(self) -> float:
+        """The share of the operations: n^3 / 3 less those of the corner that is left."""
+        now = self.a.diagonal().copy()
+        changed = np.flatnonzero(now != self.last)
+        if len(changed):
+            if changed[0] < self.at:
+                self.corner = max(self.corner, int(changed[0]))
+            self.last, self.at = now, int(changed[0])
+        return 1 - (1 - self.corner / max(1, len(now))) ** 3
 
 
 def _inverse_diagonal(a: Array, meter: Meter) -> Array:
