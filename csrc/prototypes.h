@@ -309,6 +309,27 @@ int FN(kmeans_assign)(int32_t *label, T *sum, T *mass, const T *x, const T *weig
 int FN(logistic_gradient)(double *loss, T *dw, T *db, const T *x, const T *w, const T *b, const int64_t *label,
                           const T *weight, ptrdiff_t n, ptrdiff_t d, ptrdiff_t k);
 
+/* ---- neighbours.c ---- */
+
+/* index[n, k]: the k < n (else FS_EINVAL) nearest of the other rows of x[n, d], nearest first, and distance[n, k], the squares
+ * of their distances, by differences: within (d + 2) eps of themselves. Rows are chosen by inner products: one whose distance
+ * is within (2 d + 16) eps (|x_i| + max |x_j|)^2 of the k-th may stand for another. n^2 d multiply-adds. */
+int FN(nearest_neighbours)(int64_t *index, T *distance, const T *x, ptrdiff_t n, ptrdiff_t d, ptrdiff_t k);
+
+/* ---- tsne.c ---- */
+
+/* p[n, k] = exp(-beta_i distance[i, j]) / their sum over j, beta_i such that the entropy is log perplexity within 1e-5, where
+ * bisection finds it in 200 steps. L. van der Maaten and G. Hinton, Visualizing Data using t-SNE, JMLR 9, 2008. */
+int FN(tsne_affinities)(T *p, const T *distance, ptrdiff_t n, ptrdiff_t k, double perplexity);
+/* force[n, dims] = sum over start[i] <= t < start[i + 1] of p[t] w (y_i - y_j), j = index[t] < n (else FS_EINDEX), with
+ * w = 1 / (1 + |y_i - y_j|^2 / f), f = max(1, dims - 1); start ascends from 0. loss, if not NULL: the sum of
+ * p (f + 1) / 2 log(1 / w). dims 1 to 3, else FS_EINVAL. |error| <= (terms + 4 dims + 12) eps times the sum of sizes. */
+int FN(tsne_attraction)(T *force, double *loss, const T *y, const int64_t *start, const int64_t *index, const T *p,
+                        ptrdiff_t n, ptrdiff_t dims);
+/* force[n, dims] = sum_j q w (y_i - y_j) over all j, with q = w^((f + 1) / 2), and whole = the sum of q over i != j: each pair
+ * is computed, both ways. |error| <= (1100 + 4 dims) eps times the sum of sizes (for whole, n more). */
+int FN(tsne_repulsion)(T *force, double *whole, const T *y, ptrdiff_t n, ptrdiff_t dims);
+
 /* ---- loss.c ---- */
 
 /* Cross entropy of rows x[rows, n] with labels: with q_c = weight_c (smoothing / n + (1 - smoothing) [c = label]),

@@ -23,6 +23,7 @@ from fastscratch.decomposition import PCA
 from fastscratch.exceptions import DataConversionWarning, NotFittedError
 from fastscratch.kernel_ridge import KernelRidge, KernelRidgeClassifier
 from fastscratch.linear_model import LinearRegression, LogisticRegression, Ridge
+from fastscratch.manifold import TSNE
 from fastscratch.neural_network import MLPClassifier, MLPRegressor
 from fastscratch.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from fastscratch.validation import check_labels
@@ -42,6 +43,8 @@ ESTIMATORS = [
     OneHotEncoder(),
     KMeans(n_clusters=3),
     KMeans(n_clusters=3, init="random", n_init=2),
+    TSNE(perplexity=2, max_iter=250),
+    TSNE(perplexity=2, max_iter=250, method="exact"),
     MLPClassifier(max_iter=100),
     MLPRegressor(max_iter=100),
     KernelRidge(),

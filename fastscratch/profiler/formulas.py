@@ -235,6 +235,11 @@ def _table() -> dict[str, Formula]:
         "gram_matmul": Formula(
             "m n (2 d + e) / (2 - given(z)) + 2 y n", "x + z + v + y", **_KERNEL, m="x.shape[0]", n="v.shape[0]"
         ),
+        # ---- t-SNE: f is 2 in three dimensions, else 1; bisection is taken as 20 steps, a similarity as 8 operations ----
+        "nearest_neighbours": Formula("2 x n", "x + index + distance", "index distance", n="x.shape[0]"),
+        "tsne_affinities": Formula("100 p", "distances + p", "p"),
+        "tsne_attraction": Formula("(4 d + 3) p", "y + start + index + p + force", "force loss", d="y.shape[-1]"),
+        "tsne_repulsion": Formula("(4 y + 8 n) n", "y + force", "force whole", n="y.shape[0]"),
         "centred": Formula("2 x", "2 x + moved + mean", "moved mean"),
         "squared_distances": Formula("3 y d", "x + z + y", d="x.shape[-1]"),
         "indexed_distances": Formula("3 y d", "x + z + index + y", d="x.shape[-1]"),

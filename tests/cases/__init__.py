@@ -31,6 +31,7 @@ from .scatter import CASES as SCATTER
 from .selection import CASES as SELECTION
 from .shape import CASES as SHAPE
 from .softmax import CASES as SOFTMAX
+from .tsne import CASES as TSNE
 
 __all__ = ["CASES", "Case", "labels", "normal", "positive", "same", "uniform"]
 
@@ -63,4 +64,5 @@ CASES: list[Case] = [
     *SELECTION,
     *SHAPE,
     *SOFTMAX,
+    *TSNE,
 ]

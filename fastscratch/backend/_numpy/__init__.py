@@ -74,6 +74,7 @@ from .softmax import (
     softmax_backward,
     softmax_forward,
 )
+from .tsne import nearest_neighbours, tsne_affinities, tsne_attraction, tsne_repulsion
 
 __all__ = [
     "adam_step",
@@ -145,6 +146,7 @@ __all__ = [
     "max_pool2d_blocks_forward",
     "max_pool2d_forward",
     "mul",
+    "nearest_neighbours",
     "ordered_copy",
     "relu_backward",
     "relu_forward",
@@ -165,5 +167,8 @@ __all__ = [
     "sum_all",
     "tanh_backward",
     "tanh_forward",
+    "tsne_affinities",
+    "tsne_attraction",
+    "tsne_repulsion",
     "zero_arrays",
 ]

@@ -1,0 +1,46 @@
+/* Repulsion in t-SNE: one point against many, the lanes along the many. */
+#include "part.h"
+
+#include "kernels.h"
+
+/* dims and part are constants wherever this is inlined. */
+FS_INLINE void add_some(const int dims, const int part, vec acc[4], const REAL *y, ptrdiff_t line, const vec own[3],
+                        ptrdiff_t lanes) {
+    vec away[3], square = v_zero();
+    FS_UNROLL
+    for (int c = 0; c < dims; c++) {
+        away[c] = v_sub(own[c], load_if(part, y + c * line, lanes));
+        square = v_fma(away[c], away[c], square);
+    }
+    if (dims > 2) square = v_mul(square, v_set1((REAL)0.5));
+    const vec w = v_div(v_set1(1), v_add(v_set1(1), square));
+    vec q = dims > 2 ? v_mul(w, v_sqrt(w)) : w;
+    if (part) {
+        REAL ones[VL];
+        v_store(ones, v_set1(1));
+        q = v_mul(q, v_load_n(ones, lanes));
+    }
+    const vec push = v_mul(q, w);
+    FS_UNROLL
+    for (int c = 0; c < dims; c++) acc[c] = v_fma(push, away[c], acc[c]);
+    acc[dims] = v_add(acc[dims], q);
+}
+
+FS_INLINE void repel(const int dims, double *sum, const REAL *y, ptrdiff_t line, const REAL *own_y, ptrdiff_t n) {
+    vec acc[4], own[3];
+    ptrdiff_t j = 0;
+    FS_UNROLL
+    for (int c = 0; c < dims; c++) own[c] = v_set1(own_y[c * line]);
+    FS_UNROLL
+    for (int c = 0; c <= dims; c++) acc[c] = v_zero();
+    for (; j + VL <= n; j += VL) add_some(dims, 0, acc, y + j, line, own, VL);
+    if (j < n) add_some(dims, 1, acc, y + j, line, own, n - j);
+    FS_UNROLL
+    for (int c = 0; c <= dims; c++) sum[c] += (double)v_sum(acc[c]);
+}
+
+void FS_SIMD(tsne_repel)(double *sum, const REAL *y, ptrdiff_t line, const REAL *own, ptrdiff_t n, int dims) {
+    if (dims == 1) repel(1, sum, y, line, own, n);
+    if (dims == 2) repel(2, sum, y, line, own, n);
+    if (dims == 3) repel(3, sum, y, line, own, n);
+}
