@@ -13,6 +13,9 @@ enum {
     BAND = 1 << 12,          /* elements in a band of rows */
     TILES = 64,              /* tiles that Winograd works on at a time, */
     FEW_TILES = 14,          /* and so few that it shares out the filters instead */
+    FEW_IMAGES = 8,          /* of which threads share the rows, */
+    MIN_PART_WORK = 180000,  /* in parts worth their while, where a pixel of a channel costs, beside its products, */
+    PIXEL_WORK = 8,          /* as much as these */
     MAX_PARTIALS = 16,       /* partial sums of dw, */
     MAX_PARTIAL_SIZE = 1 << 18 /* elements of all of them together, unless that leaves fewer than 8 */
 };
@@ -40,7 +43,8 @@ typedef struct {
     int need_w, need_b, winograd;
     struct FS(pass) pass;   /* y from x, or dx from dy */
     struct FS(direct) d;    /* dw and db, without Winograd */
-    ptrdiff_t images, per_chunk, workspace, size; /* images in the workspace, and in a chunk */
+    ptrdiff_t images, per_chunk, workspace, size; /* images in the workspace, and in a chunk, */
+    ptrdiff_t parts;                              /* or chunks in an image */
     atomic_int status;
 } job;
 
@@ -55,6 +59,7 @@ static void plan(job *g, const shape *s, int winograd) {
     g->images = max(1, winograd ? TILES / tiles : BLOCK / max(1, output_size(s)));
     g->per_chunk = max(max(1, MIN_CHUNK_WORK / max(1, work)), min(g->images, ceil_div(s->n, 8)));
     g->images = min(g->images, g->per_chunk);
+    g->parts = 1;
     atomic_init(&g->status, FS_OK);
 }
 
@@ -99,15 +104,24 @@ static void pool_rows(const job *g, ptrdiff_t n, ptrdiff_t i0, ptrdiff_t i1, con
     }
 }
 
-static void forward_images(job *g, ptrdiff_t n, ptrdiff_t count, REAL *z) {
+/* Few images are cut into runs of rows. */
+static void plan_parts(job *g) {
+    const shape *s = g->s;
+    if (!g->pass.direct || g->per_chunk > 1 || s->n >= FEW_IMAGES || band(g, &g->pass.d) == 0) return;
+    const ptrdiff_t work = s->out_h * s->out_w * (filter_size(s) + s->k * PIXEL_WORK);
+    g->parts = max(1, min(s->out_h / g->window_h, work / MIN_PART_WORK));
+}
+
+static void forward_images(job *g, ptrdiff_t n, ptrdiff_t count, ptrdiff_t part, REAL *z) {
     const shape *s = g->s;
     const REAL *x = g->x + n * input_size(s);
     REAL *rest = z + g->images * output_size(s);
-    const ptrdiff_t rows = g->pass.direct ? band(g, &g->pass.d) : 0, last = s->out_h / g->window_h * g->window_h;
+    const ptrdiff_t rows = g->pass.direct ? band(g, &g->pass.d) : 0, blocks = s->out_h / g->window_h;
+    const ptrdiff_t first = blocks * part / g->parts * g->window_h, last = blocks * (part + 1) / g->parts * g->window_h;
     if (rows == 0) note(g, FS(pass_images)(&g->pass, z, x, count, g->b, 0, rest));
     for (ptrdiff_t i = 0; i < count; i++) {
         if (rows == 0) pool_rows(g, n + i, 0, s->out_h, z + i * output_size(s));
-        for (ptrdiff_t i0 = 0; i0 < last && rows > 0; i0 += rows) {
+        for (ptrdiff_t i0 = first; i0 < last && rows > 0; i0 += rows) {
             const ptrdiff_t i1 = min(last, i0 + rows);
             FS(direct_rows)(&g->pass.d, z, x + i * input_size(s), i0, i1, g->b, 0, rest);
             pool_rows(g, n + i, i0, i1, z);
@@ -119,8 +133,10 @@ static void forward_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
     REAL *z = get_workspace(g, g->pass.workspace);
     if (!z) return;
-    const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->per_chunk);
-    for (ptrdiff_t n = chunk * g->per_chunk; n < end; n += g->images) forward_images(g, n, min(g->images, end - n), z);
+    const ptrdiff_t first = chunk / g->parts * g->per_chunk, end = min(g->s->n, first + g->per_chunk);
+    for (ptrdiff_t n = first; n < end; n += g->images) {
+        forward_images(g, n, min(g->images, end - n), chunk % g->parts, z);
+    }
     fs_free(z);
 }
 
@@ -149,7 +165,10 @@ int FS(conv2d_pool_forward)(REAL *y, uint8_t *code, const REAL *x, const REAL *w
         return atomic_load(&g.status);
     }
     note(&g, FS(pass_begin)(&g.pass, s, w, 0));
-    if (atomic_load(&g.status) == FS_OK) fs_parallel_for(ceil_div(s->n, g.per_chunk), forward_chunk, &g);
+    if (atomic_load(&g.status) == FS_OK) {
+        plan_parts(&g);
+        fs_parallel_for(ceil_div(s->n, g.per_chunk) * g.parts, forward_chunk, &g);
+    }
     FS(pass_end)(&g.pass);
     return atomic_load(&g.status);
 }

@@ -213,13 +213,13 @@ typedef struct {
     int scattered;
     REAL *workspace;
     filter_job filter; /* that makes the filters */
-    ptrdiff_t items, per_chunk;
+    ptrdiff_t items, per_chunk, block; /* tiles for which a workspace has room */
     atomic_int status;
 } job;
 
 static void transform_input(const job *g, REAL *v, const struct fs_tile *tile, ptrdiff_t count) {
     const shape *s = g->s;
-    const ptrdiff_t step = input_step(s, BLOCK);
+    const ptrdiff_t step = input_step(s, g->block);
     for (ptrdiff_t t = 0; t < count; t++, v += channels(s)) {
         if (g->scattered) {
             FS(simd)->winograd_expand(v, step, g->x, tile + t, s->c);
@@ -232,7 +232,7 @@ static void transform_input(const job *g, REAL *v, const struct fs_tile *tile, p
 /* Panel p of the outputs, out of their 36 matrices. */
 static void transform_output(const job *g, ptrdiff_t p, const REAL *m, const struct fs_tile *tile, ptrdiff_t count,
                              REAL *spoiled) {
-    const ptrdiff_t nr = panel_width(g->s), step = output_step(g->s, BLOCK), width = filters_in(g->s, p);
+    const ptrdiff_t nr = panel_width(g->s), step = output_step(g->s, g->block), width = filters_in(g->s, p);
     const REAL *bias = g->bias ? g->bias + first_filter(g->s, p) : NULL;
     REAL *y = g->y + first_filter(g->s, p);
     for (ptrdiff_t t = 0; t < count; t++, m += nr) {
@@ -248,7 +248,7 @@ static void transform_output(const job *g, ptrdiff_t p, const REAL *m, const str
 static void convolve_block(const job *g, ptrdiff_t t0, ptrdiff_t count, ptrdiff_t p0, ptrdiff_t p1, const REAL *filters,
                            REAL *v, REAL *m, REAL *spoiled) {
     const shape *s = g->s;
-    const ptrdiff_t nr = panel_width(s), v_step = input_step(s, BLOCK), m_step = output_step(s, BLOCK);
+    const ptrdiff_t nr = panel_width(s), v_step = input_step(s, g->block), m_step = output_step(s, g->block);
     struct fs_tile from[BLOCK], to[BLOCK];
     (g->scattered ? source_tiles : input_tiles)(from, s, t0, count);
     (g->scattered ? target_tiles : output_tiles)(to, s, t0, count);
@@ -270,11 +270,11 @@ static int any_spoiled(const REAL *spoiled) {
 }
 
 static int convolve_tiles(const job *g, ptrdiff_t t0, ptrdiff_t t1) {
-    const ptrdiff_t v_size = PRODUCTS * input_step(g->s, BLOCK), m_size = PRODUCTS * output_step(g->s, BLOCK);
+    const ptrdiff_t v_size = PRODUCTS * input_step(g->s, g->block), m_size = PRODUCTS * output_step(g->s, g->block);
     REAL spoiled[MAX_VL] = {0}, *v = fs_alloc((size_t)(v_size + m_size) * sizeof(REAL));
     if (!v) return FS_ENOMEM;
-    for (ptrdiff_t t = t0; t < t1; t += BLOCK) {
-        convolve_block(g, t, min(BLOCK, t1 - t), 0, panels(g->s), g->filters, v, v + v_size, spoiled);
+    for (ptrdiff_t t = t0; t < t1; t += g->block) {
+        convolve_block(g, t, min(g->block, t1 - t), 0, panels(g->s), g->filters, v, v + v_size, spoiled);
     }
     fs_free(v);
     return any_spoiled(spoiled) ? FS_EDOMAIN : FS_OK;
@@ -282,7 +282,7 @@ static int convolve_tiles(const job *g, ptrdiff_t t0, ptrdiff_t t1) {
 
 static job start(REAL *y, const REAL *x, const REAL *filters, const REAL *bias, int relu, const shape *s) {
     return (job){.s = s, .y = y, .x = x, .filters = filters, .bias = bias, .least = relu ? 0 : -(REAL)INFINITY,
-                 .scattered = scatters(s)};
+                 .scattered = scatters(s), .block = BLOCK};
 }
 
 /* All tiles of images n0 .. n1, whose sums begin with the bias. */
@@ -326,8 +326,8 @@ static ptrdiff_t share(const shape *s, ptrdiff_t items, ptrdiff_t tiles) {
 }
 
 /* Its own for each panel, so that no core writes what another one has in its cache. */
-static ptrdiff_t panel_workspace(const shape *s) {
-    return PRODUCTS * (input_step(s, BLOCK) + output_step(s, BLOCK));
+static ptrdiff_t panel_workspace(const job *g) {
+    return PRODUCTS * (input_step(g->s, g->block) + output_step(g->s, g->block));
 }
 
 /* A small image's filters, which are mostly those of the image before. For gradients they are others each time. */
@@ -348,14 +348,15 @@ static void convolve_panel(ptrdiff_t p, void *ctx) {
         note(&g->status, FS_ENOMEM);
         return;
     }
-    REAL spoiled[MAX_VL] = {0}, *v = g->workspace + p * panel_workspace(g->s);
-    convolve_block(g, 0, g->items, p, p + 1, kept->made, v, v + PRODUCTS * input_step(g->s, BLOCK), spoiled);
+    REAL spoiled[MAX_VL] = {0}, *v = g->workspace + p * panel_workspace(g);
+    convolve_block(g, 0, g->items, p, p + 1, kept->made, v, v + PRODUCTS * input_step(g->s, g->block), spoiled);
     fs_kept_give(kept);
     if (any_spoiled(spoiled)) note(&g->status, FS_EDOMAIN);
 }
 
 static int convolve_by_panels(job *g) {
-    g->workspace = fs_alloc((size_t)(panels(g->s) * panel_workspace(g->s)) * sizeof(REAL));
+    g->block = g->items;
+    g->workspace = fs_alloc((size_t)(panels(g->s) * panel_workspace(g)) * sizeof(REAL));
     if (!g->workspace) return FS_ENOMEM;
     fs_parallel_for(panels(g->s), convolve_panel, g);
     fs_free(g->workspace);

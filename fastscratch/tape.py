@@ -264,10 +264,11 @@ class _Switch:
         return switch if function is None else switch(function)
 
     def __enter__(self) -> None:
-        self._previous.append(_swap(self._enabled))
+        self._previous.append(mode.enabled)
+        mode.enabled = self._enabled
 
     def __exit__(self, *exception: object) -> None:
-        _swap(self._previous.pop())
+        mode.enabled = self._previous.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         kind = type(self)

@@ -494,6 +494,43 @@ def factors(a: Any, b: Any) -> bool:
     return len(p) == len(q) == 2 and p[1] == q[0] and a.array.dtype == b.array.dtype
 
 
+def convolvable(
+    x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: Any, window: Any = None
+) -> bool:
+    """May a kernel of convolution take images, filters and bias (or None) as they are, with these parameters?
+
+    Tensors of one floating dtype whose shapes fit together; pairs of ints and an int in range; and a window of a max-pool
+    (or None) that fits into the output, with places that a byte can name.
+    """
+    tensors = (x, w) if b is None else (x, w, b)
+    if not all(isinstance(t, Tensor) for t in tensors) or x.array.dtype.char not in "fd":
+        return False
+    if any(t.array.dtype != x.array.dtype for t in tensors) or x.array.ndim != 4 or w.array.ndim != 4:
+        return False
+    pool = (1, 1) if window is None else window
+    pairs = ((1, stride), (0, padding), (1, dilation), (1, (groups, 1)), (1, pool))
+    if not all(_pair_from(*pair) for pair in pairs) or pool[0] * pool[1] > 255:
+        return False
+    (_, channels, *image), (filters, share, *size) = x.array.shape, w.array.shape
+    if (
+        filters < groups
+        or filters % groups
+        or share * groups != channels
+        or (b is not None and b.array.shape != (filters,))
+    ):
+        return False
+    room = [image[i] + 2 * padding[i] - dilation[i] * (size[i] - 1) - 1 for i in (0, 1)]
+    return (
+        _pair_from(1, (*image,))
+        and _pair_from(1, (*size,))
+        and all(pool[i] <= room[i] // stride[i] + 1 for i in (0, 1))
+    )
+
+
+def _pair_from(least: int, pair: Any) -> bool:
+    return type(pair) is tuple and len(pair) == 2 and all(type(p) is int and least <= p < 2**31 for p in pair)
+
+
 def overwrite(kernel: Callable[..., Any], x: Tensor, other: Any) -> bool:
     """Let a kernel of two operands, kernel(x, other, out), change x in its own memory, if the two are as match() wants them
     and the tape need know no more than that x has changed. False if nothing was done.
@@ -626,17 +663,21 @@ def _move_retained(x: Tensor, node: Node | None) -> None:
         node.retained, x._node.retained = x._node.retained, None
 
 
-wrap, record, record_view, unary, in_shape, compared, match, factors, overwrite, tape.walk = _compiled() or (
-    wrap,
-    record,
-    record_view,
-    unary,
-    in_shape,
-    compared,
-    match,
-    factors,
-    overwrite,
-    tape.walk,
+wrap, record, record_view, unary, in_shape, compared, match, factors, convolvable, overwrite, tape.walk = (
+    _compiled()
+    or (
+        wrap,
+        record,
+        record_view,
+        unary,
+        in_shape,
+        compared,
+        match,
+        factors,
+        convolvable,
+        overwrite,
+        tape.walk,
+    )
 )
 
 

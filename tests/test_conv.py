@@ -1,5 +1,6 @@
 """Convolutions as operations: results and errors as PyTorch, shapes at random, work large enough to be cut."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -317,6 +318,74 @@ def _step(layer: Any, w: np.ndarray) -> None:
     fs.optim.SGD([layer.weight], lr=0.1).step()
 
 
+PLAIN: dict[str, Any] = {
+    "input": (2, 4, 7, 6),
+    "weight": (6, 4, 3, 2),
+    "bias": (6,),
+    "stride": (1, 1),
+    "padding": (0, 0),
+    "dilation": (1, 1),
+    "groups": 1,
+    "pool_kernel": 2,
+    "pool_stride": None,
+    "pool_padding": 0,
+}
+# What else may stand in the place of one of them: right or wrong, odd or at an edge.
+OTHERS: dict[str, list[Any]] = {
+    "input": [(4, 7, 6), (0, 4, 7, 6), (2, 3, 7, 6), (2, 8, 7, 6), (2, 4, 3, 2), (2, 4, 2, 2), (2, 4, 0, 6), (2, 4)],
+    "weight": [(6, 2, 3, 2), (7, 2, 3, 2), (6, 4, 3, 0), (6, 4, 8, 6), (6, 4, 7, 6), (0, 4, 3, 2), (6, 4, 3)],
+    "bias": [None, (5,), (6, 1), (1,)],
+    "stride": [(2, 3), 2, [1, 1], (True, 1), (0, 1), (1, 2**31), (1, 2**64), (1.0, 1), (1,), (1, 1, 1), None],
+    "padding": [(1, 2), "same", "valid", (-1, 0), (0, 2**31), (np.int64(1), 1), (False, 0), (0,)],
+    "dilation": [(2, 3), (3, 6), (1, 0), (2**31 - 1, 1), [2, 1]],
+    "groups": [2, 4, 0, -1, True, 2.0, 2**64, np.int64(2), (1,)],
+    "pool_kernel": [1, 5, 6, 300, 0, -1, (2, 1), True, np.int64(2), 2.0],
+    "pool_stride": [2, 1, (2, 2)],
+    "pool_padding": [1, (0, 0), False],
+}
+
+
+def _outcome(operation: Any, arguments: dict[str, Any], dtypes: tuple[Any, ...]) -> Any:
+    """The result and the gradients, or the error."""
+    rng = np.random.default_rng(4)
+    leaves = [
+        None if arguments[name] is None else _leaf(rng, *arguments[name], dtype=dtype)
+        for name, dtype in zip(("input", "weight", "bias"), dtypes, strict=True)
+    ]
+    try:
+        y = operation(*leaves, **dict(itertools.islice(arguments.items(), 3, None)))
+        y.sum().backward()
+    except Exception as error:
+        return type(error), str(error)
+    return [y.detach().numpy().tolist(), *(None if leaf is None else leaf.grad.numpy().tolist() for leaf in leaves)]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("operation", [fs.conv2d, conv2d_relu, conv2d_relu_max_pool2d])
+def test_the_short_way_leads_where_the_long_one_does(
+    operation: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain arguments go to the kernel at once; what that takes is what the checks would have let through."""
+    plain = {k: v for k, v in PLAIN.items() if operation is conv2d_relu_max_pool2d or not k.startswith("pool")}
+    f4, f8 = np.float32, np.float64
+    for value in OTHERS[name] if name in plain else []:
+        for groups, dtypes in ((1, (f4, f4, f4)), (2, (f8, f8, f8)), (1, (f4, f8, f4)), (1, (f4, f4, f8))):
+            arguments = {**plain, "groups": groups, name: value}
+            short = _outcome(operation, arguments, dtypes)
+            with monkeypatch.context() as patch:
+                patch.setattr("fastscratch.ops.conv.convolvable", lambda *_: False)
+                assert short == _outcome(operation, arguments, dtypes), (name, value, groups)
+
+
+def test_the_short_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaves = [fs.ones(*PLAIN[name]) for name in ("input", "weight", "bias")]
+    monkeypatch.delattr("fastscratch.ops.conv._operands")
+    for more in ({}, {"stride": (2, 2), "padding": (1, 0), "dilation": (2, 1)}):
+        parameters: Any = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, **more}
+        for operation in (fs.conv2d, conv2d_relu, conv2d_relu_max_pool2d):
+            operation(*leaves, **parameters)
+
+
 # Every way to change a weight between two predictions: those the library is told of, and those nobody is.
 CHANGES: dict[str, Any] = {
     "array element": lambda layer, w: layer.weight.array.__setitem__((3, 2, 1, 0), w[3, 2, 1, 0]),
@@ -359,6 +428,26 @@ def test_kept_filters_are_those_of_the_instruction_set() -> None:
         alone = fs.backend.conv2d_forward(x, w, None, *geometry, False)
         batch = fs.backend.conv2d_forward(np.repeat(x, 4, axis=0), w, None, *geometry, False)
         np.testing.assert_array_equal(alone[0], batch[0])
+
+
+@needs_extension
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("n", "geometry"), [(1, {}), (3, {"stride": 2, "padding": 3}), (7, {"dilation": 2, "padding": 1})]
+)
+def test_rows_of_few_images_are_cut_and_the_same_for_any_number_of_threads(n: int, geometry: Any, dtype: Any) -> None:
+    rng = np.random.default_rng(8)
+    x, w, b = (fs.Tensor(rng.standard_normal(shape).astype(dtype)) for shape in ((n, 3, 61, 43), (37, 3, 5, 5), (37,)))
+    for pool in (2, 3, 5):
+        call = functools.partial(conv2d_relu_max_pool2d, x, w, b, pool_kernel=pool, **geometry)
+        with fs.backend.use("check"):
+            call()
+        fs.backend.use("c")
+        use_threads(1)
+        expected = call().numpy()
+        for threads in (2, 3, 8):
+            use_threads(threads)
+            np.testing.assert_array_equal(call().numpy(), expected)
 
 
 @st.composite

@@ -8,7 +8,7 @@ import numpy as np
 from .. import backend
 from ..quiet import quiet
 from ..tape import OUTPUT
-from ..tensor import Tensor, record
+from ..tensor import Tensor, convolvable, record
 from .operands import need_tensor
 from .pool import max_pool1d, max_pool2d
 from .windows import Array, Pair, T, as_images, by_shape, from_images, need_at_least, need_images, pair_of
@@ -203,15 +203,22 @@ def _convolution(
     relu: bool = False,
 ) -> Tensor:
     parameters = (stride, padding, dilation, groups)
+    if dims == 2 and convolvable(input, weight, bias, stride, padding, dilation, groups, None):
+        b = None if bias is None else bias.array
+        y = backend.conv2d_forward(input.array, weight.array, b, *parameters, relu)
+        return _recorded(y, input, weight, bias, relu, parameters, (0, 0), 2, True)
     x, w, (geometry, extra) = _operands(input, weight, bias, _geometry, parameters, dims)
     batched = x.ndim == dims + 2
     images = _with_room(as_images(x.array, dims, batched), extra)
     b = None if bias is None else bias.array
     y = backend.conv2d_forward(images, as_images(w.array, dims), b, *geometry, relu)
-    result = from_images(y, dims, batched)
+    return _recorded(from_images(y, dims, batched), x, w, bias, relu, geometry, extra, dims, batched)
+
+
+def _recorded(y: Array, x: Tensor, w: Tensor, bias: Tensor | None, relu: bool, *how: Any) -> Tensor:
     if relu:
-        return record(result, (x, w, bias), _conv_relu_gradient, OUTPUT, x, w, geometry, extra, dims, batched)
-    return record(result, (x, w, bias), _conv_gradient, x, w, geometry, extra, dims, batched)
+        return record(y, (x, w, bias), _conv_relu_gradient, OUTPUT, x, w, *how)
+    return record(y, (x, w, bias), _conv_gradient, x, w, *how)
 
 
 def _conv_gradient(dy, needs, x, w, geometry, extra, dims, batched):
@@ -237,6 +244,14 @@ def _convolution_and_pool(
     relu: bool,
     dims: int,
 ) -> Tensor:
+    kernel, step, margin = pool
+    if dims == 2 and type(kernel) is int and step in (None, kernel) and margin == 0:
+        square = (kernel, kernel)
+        if convolvable(input, weight, bias, *parameters, square):
+            b = None if bias is None else bias.array
+            y, code = backend.conv2d_pool_forward(input.array, weight.array, b, *parameters, square, relu)
+            saved = (code, input, weight, parameters, (0, 0), square, 2, True)
+            return record(y, (input, weight, bias), _conv_pool_gradient, *saved)
     x, w, (geometry, extra, window) = _operands(input, weight, bias, _geometry_and_window, (*parameters, *pool), dims)
     if window is None:
         y = _convolution(x, w, bias, *parameters, dims, relu)

@@ -44,28 +44,30 @@ def _in_shape(x: Tensor, wanted: tuple[int, ...]) -> Tensor:
     try:
         if min(wanted, default=0) < -1:
             raise ValueError("NumPy takes any negative size for -1")
-        copied = _rows_of_images(array, wanted)
-        y = backend.ordered_copy(array).reshape(wanted) if copied else quiet.call(array.reshape, wanted)
+        if len(wanted) == 2 and _channels_inmost(array) and wanted[0] == len(array):
+            return _copied_rows(x, wanted)
+        y = quiet.call(array.reshape, wanted)
     except ValueError:
         raise RuntimeError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}") from None
-    if copied:
-        return record(y, (x,), _reshape_gradient, array.shape)
     if y.base is array or array.flags.c_contiguous or np.may_share_memory(array, y):
         return record_view(y, x, _reshape_gradient, array.shape)
     return record(y, (x,), _reshape_gradient, array.shape)
 
 
-def _rows_of_images(x: Any, wanted: Any) -> bool:
-    """Channels-last in memory, and each image to become a row? No strides can say that: it is copied, by our kernel."""
+def _channels_inmost(x: Any) -> bool:
+    """Does each image lie pixel by pixel? As a row in logical order no strides can say it: our kernel copies it."""
+    shape = x.shape
     return (
-        x.ndim > 2
-        and len(wanted) == 2
-        and x.dtype.char in _FLOATS
+        len(shape) > 2
         and x.strides[1] == x.itemsize
-        and x.shape[1] > 1
-        and wanted[0] == len(x)
-        and math.prod(x.shape[2:]) > 1
+        and x.dtype.char in _FLOATS
+        and shape[1] > 1
+        and math.prod(shape[2:]) > 1
     )
+
+
+def _copied_rows(x: Tensor, wanted: tuple[int, ...]) -> Tensor:
+    return record(backend.ordered_copy(x.array).reshape(wanted), (x,), _reshape_gradient, x.array.shape)
 
 
 def _reshaped(x: Tensor, y: Any) -> Tensor:
@@ -101,6 +103,9 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from start_dim to end_dim, both included, made one."""
     x = need_tensor(input, "flatten")
+    if type(start_dim) is type(end_dim) is int and start_dim == 1 and end_dim == -1 and _channels_inmost(x.array):
+        shape = x.array.shape
+        return _copied_rows(x, (shape[0], math.prod(shape[1:])))
     first, last = axis_of(start_dim, x.ndim, "flatten"), axis_of(end_dim, x.ndim, "flatten")
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim} in shape {x.shape}")

@@ -1,5 +1,5 @@
-# The tape without the interpreter: wrap, record, record_view, unary, in_shape, compared, match, factors and overwrite of
-# fastscratch/tensor.py, walk of fastscratch/tape.py.
+# The tape without the interpreter: wrap, record, record_view, unary, in_shape, compared, match, factors, convolvable and
+# overwrite of fastscratch/tensor.py, walk of fastscratch/tape.py.
 #
 # The Python functions of those names say what is meant and serve where there is no extension. Tensor and Node stay Python
 # classes; their __slots__ are read and written here where they lie in the objects.
@@ -33,6 +33,7 @@ cdef extern from *:
     }
     """
     Py_ssize_t fs_slot_place(object descriptor)
+    long long PyLong_AsLongLongAndOverflow(object x, int *overflow) except? -1
     PyObject *fs_slot(object x, Py_ssize_t at)  # borrowed; None where the slot is empty
     void fs_replace(object x, Py_ssize_t at, object value)
     void fs_fill(object x, Py_ssize_t at, object value)
@@ -62,7 +63,7 @@ def tape_functions(type tensor, type node, type output, mark, mode, ticks, renew
     GRADIENT, HOOKS, NUMBER, PARENTS, RETAINED, SAVED = places[6:]
     if min(places) < 0:
         return None
-    return _wrap, _record, _record_view, _unary, _in_shape, _compared, _match, _factors, _overwrite, _walk
+    return _wrap, _record, _record_view, _unary, _in_shape, _compared, _match, _factors, _convolvable, _overwrite, _walk
 
 
 cdef inline object fresh_tensor(object array, object changed, object base):
@@ -243,6 +244,60 @@ def _factors(a, b):
     cdef int typenum = cnp.PyArray_TYPE(x)
     return ((typenum == cnp.NPY_FLOAT32 or typenum == cnp.NPY_FLOAT64) and typenum == cnp.PyArray_TYPE(y)
             and cnp.PyArray_NDIM(x) == 2 and cnp.PyArray_NDIM(y) == 2 and cnp.PyArray_DIM(x, 1) == cnp.PyArray_DIM(y, 0))
+
+
+cdef inline bint pair_in_range(object p, long long least, ptrdiff_t *to) except -1:
+    """A tuple of two ints that a kernel may take for a stride, a padding and the like?"""
+    cdef long long value
+    cdef int i, beyond = 0
+    if type(p) is not tuple or len(<tuple>p) != 2:
+        return False
+    for i in range(2):
+        if type((<tuple>p)[i]) is not int:
+            return False
+        value = PyLong_AsLongLongAndOverflow((<tuple>p)[i], &beyond)
+        if beyond or value < least or value > LARGEST_STEP:
+            return False
+        to[i] = <ptrdiff_t>value
+    return True
+
+
+cdef inline bint is_array_of(object x, int typenum, int nd):
+    """A tensor of this type with so many axes?"""
+    if not PyObject_TypeCheck(x, <PyTypeObject *>tensor_type):
+        return False
+    cdef cnp.ndarray array = <cnp.ndarray>fs_slot(x, ARRAY)
+    return cnp.PyArray_TYPE(array) == typenum and cnp.PyArray_NDIM(array) == nd
+
+
+def _convolvable(x, w, b, stride, padding, dilation, groups, window):
+    """What a kernel of convolution takes as it is: see convolvable in fastscratch/tensor.py."""
+    cdef ptrdiff_t step[2]
+    cdef ptrdiff_t pad[2]
+    cdef ptrdiff_t spread[2]
+    cdef ptrdiff_t pool[2]
+    cdef ptrdiff_t share[2]
+    cdef ptrdiff_t room
+    cdef int i, typenum = float_type(x)
+    if typenum < 0 or not is_array_of(x, typenum, 4) or not is_array_of(w, typenum, 4):
+        return False
+    cdef cnp.npy_intp *image = cnp.PyArray_DIMS(<cnp.ndarray>fs_slot(x, ARRAY))
+    cdef cnp.npy_intp *size = cnp.PyArray_DIMS(<cnp.ndarray>fs_slot(w, ARRAY))
+    if b is not None and not (is_array_of(b, typenum, 1) and cnp.PyArray_DIM(<cnp.ndarray>fs_slot(b, ARRAY), 0) == size[0]):
+        return False
+    if not (pair_in_range(stride, 1, step) and pair_in_range(padding, 0, pad) and pair_in_range(dilation, 1, spread)):
+        return False
+    if not pair_in_range((groups, 1), 1, share) or size[0] < share[0] or size[0] % share[0] or size[1] != image[1] / share[0]:
+        return False
+    if image[1] % share[0] or window is not None and not (pair_in_range(window, 1, pool) and pool[0] * pool[1] < 256):
+        return False
+    for i in range(2):
+        if image[2 + i] < 1 or not 1 <= size[2 + i] <= LARGEST_STEP:
+            return False
+        room = image[2 + i] + 2 * pad[i] - spread[i] * (size[2 + i] - 1) - 1
+        if room < 0 or window is not None and pool[i] > room / step[i] + 1:
+            return False
+    return True
 
 
 def _overwrite(kernel, x, other):
