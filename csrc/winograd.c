@@ -30,6 +30,7 @@ enum {
     TAPS = FS_WINOGRAD_TAPS,
     MAX_VL = 16,
     MIN_CHANNELS = 8, /* with fewer the transforms cost more than the products save, */
+    MIN_PAIRS = 96,   /* and with fewer pairs of a channel and a filter, */
     MIN_APART = 16,   /* or with dilation, where the direct kernel needs no more time and more tiles are cut off, */
     MIN_SIZE = 3,     /* and so they do for outputs that fill less than half a tile */
     BLOCK = 56,       /* tiles in a block, */
@@ -104,7 +105,7 @@ int FS(winograd_applies)(const shape *s) {
     if (s->out_h < s->dilation_h || s->out_w < s->dilation_w) return 0;
     if (asked == FS_WINOGRAD) return 1;
     const ptrdiff_t least = max(s->dilation_h, s->dilation_w) > 1 ? MIN_APART : MIN_CHANNELS;
-    return min(group_channels(s), group_filters(s)) >= least &&
+    return min(group_channels(s), group_filters(s)) >= least && group_channels(s) * group_filters(s) >= MIN_PAIRS &&
            min(s->out_h / s->dilation_h, s->out_w / s->dilation_w) >= MIN_SIZE;
 }
 

@@ -238,6 +238,10 @@ static void chosen(void) {
     EXPECT(FS(winograd_applies)(&s) == single);
     s.groups = 8; /* four channels in each */
     EXPECT(!FS(winograd_applies)(&s));
+    s = image(64, 8, 14, 14, 12, 1, 1);
+    EXPECT(FS(winograd_applies)(&s) == single);
+    s.k = 11;
+    EXPECT(!FS(winograd_applies)(&s));
     s = dilated(image(64, 32, 9, 14, 64, 1, 1), 3, 2, 3, 4);
     EXPECT(FS(winograd_applies)(&s) == single);
     s.k = 15;

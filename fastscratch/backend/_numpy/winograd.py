@@ -54,7 +54,8 @@ def applies(eps: float, c: int, k: int, out: Pair, size: Pair, stride: Pair, pad
     if not (single and plain) or algorithm.asked in ("direct", "im2col"):
         return False
     large = all(o >= 3 * d for o, d in zip(out, dilation, strict=True))
-    return algorithm.asked == "winograd" or (min(c, k) >= (16 if max(dilation) > 1 else 8) and large)
+    many = min(c, k) >= (16 if max(dilation) > 1 else 8) and c * k >= 96
+    return algorithm.asked == "winograd" or (many and large)
 
 
 def _phases(size: Pair, dilation: Pair) -> Iterator[Any]:
