@@ -4,7 +4,7 @@
  * allow it. B is packed into panels where its columns are not unit-stride or its rows collide: where A is low, each chunk
  * packs the panels of its own columns as it comes to them, and nobody waits for anybody; otherwise a stretch of k is
  * packed beforehand, for all. So are the strips of A where its rows collide or its columns lie far apart. One row times a
- * matrix has kernels of its own: all it does is read B.
+ * matrix has kernels of its own: all it does is read B. So has a C whose few columns would leave lanes of a tile idle.
  */
 #include "fastscratch.h"
 #include "real.h"
@@ -19,6 +19,7 @@ enum {
     MAX_NR = 128 / (int)sizeof(REAL),
     MAX_OWN_ROWS = 256,      /* rows of A up to which its block stays in the second cache for all panels */
     MAX_ROW_STRIDE = 4096,
+    MAX_SLIM = (512 << 10) / (int)sizeof(REAL), /* elements of a B that is multiplied by inner products */
     MIN_PARALLEL = 400000,   /* multiplications worth waking a thread for ... */
     MIN_CHUNK_WORK = 100000, /* ... and worth fetching, once it is awake */
     MIN_PARALLEL_ROW = 100000, /* the same for one row, where each multiplication takes a number from memory */
@@ -40,7 +41,7 @@ typedef struct {
     ptrdiff_t p0, p1;           /* what of k is at work */
     ptrdiff_t tiles_m, tiles_n; /* down and across C */
     ptrdiff_t parts_m, parts_n; /* and the pieces of tiles that are the chunks */
-    ptrdiff_t columns;          /* where C has one row: of a chunk */
+    ptrdiff_t columns, rows;    /* of a chunk, where C has one row, or few columns */
     int accumulate, own_panels, low;
 } product;
 
@@ -209,6 +210,28 @@ static void multiply_row(product *g) {
     fs_parallel_for(ceil_div(g->n, g->columns), compute_row, g);
 }
 
+/* A block of the rows of a C of few columns. */
+static void compute_slim(ptrdiff_t chunk, void *ctx) {
+    const product *g = ctx;
+    const ptrdiff_t i = chunk * g->rows, m = min(g->rows, g->m - i);
+    FS(simd)->gemm_slim(g->c + i * g->ldc, g->ldc, m, g->n, g->k, g->a + i * g->a_row, g->a_row, g->b, g->b_col,
+                        g->accumulate, g->bias);
+}
+
+/* Inner products, of A's rows and B's columns: where a tile's lanes would be idle for want of columns, more of them than it
+ * takes to add up the lanes of a sum (about two multiplications for each), and B stays in the second cache. */
+static int is_slim(const product *g) {
+    const ptrdiff_t lanes = FS(simd)->gemm_nr / 2;
+    if (g->a_col != 1 || g->b_row != 1 || g->n > 4 * lanes || g->n * g->k > MAX_SLIM) return 0;
+    return g->n * (g->k + 2 * lanes) < round_up(g->n, lanes) * g->k;
+}
+
+static void multiply_slim(product *g) {
+    const ptrdiff_t work = g->m * g->n * g->k, chunks = work < MIN_PARALLEL ? 1 : min(work / MIN_CHUNK_WORK, MAX_CHUNKS);
+    g->rows = round_up(ceil_div(g->m, chunks), 16); /* whole blocks of gemm_slim */
+    fs_parallel_for(ceil_div(g->m, g->rows), compute_slim, g);
+}
+
 /* A product with one column is, turned round, one with one row. */
 static void turn_column(product *g) {
     const product t = *g;
@@ -260,6 +283,10 @@ int FS(gemm)(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptrdiff_t a
     turn_column(&g);
     if (is_row(&g)) {
         multiply_row(&g);
+        return FS_OK;
+    }
+    if (is_slim(&g)) {
+        multiply_slim(&g);
         return FS_OK;
     }
     return multiply(&g);

@@ -166,6 +166,71 @@ void FS_SIMD(gemm_dots)(REAL *c, ptrdiff_t n, ptrdiff_t k, const REAL *a, const 
     for (; j < n; j++) dots(1, c + j, k, a, b + j * b_col, b_col, accumulate, bias ? bias + j : NULL);
 }
 
+/* ---- few columns, each in a row of B: inner products, many at a time, whose partial sums meet in one register ---- */
+
+enum { DOTS = GEMM_MR == 14 ? 16 : 8 }; /* accumulators of a block of C, a multiple of VL: more would not stay in registers */
+
+/* What n elements along k add to the partial sums of DOTS / cols rows by cols columns. */
+FS_INLINE void dot_step(const int cols, const int partial, vec *acc, const REAL *a, ptrdiff_t a_row, const REAL *b,
+                        ptrdiff_t b_col, ptrdiff_t n) {
+    vec y[4];
+    FS_UNROLL
+    for (int j = 0; j < cols; j++) y[j] = load_if(partial, b + j * b_col, n);
+    FS_UNROLL
+    for (int i = 0; i < DOTS / cols; i++) {
+        const vec x = load_if(partial, a + i * a_row, n);
+        FS_UNROLL
+        for (int j = 0; j < cols; j++) acc[i * cols + j] = v_fma(x, y[j], acc[i * cols + j]);
+    }
+}
+
+/* The whole of k for such a block of C. */
+FS_INLINE void dot_block(const int cols, REAL *c, ptrdiff_t ldc, ptrdiff_t k, const REAL *a, ptrdiff_t a_row,
+                         const REAL *b, ptrdiff_t b_col, int accumulate, const REAL *bias) {
+    vec acc[DOTS];
+    REAL total[DOTS];
+    ptrdiff_t p = 0;
+    FS_UNROLL
+    for (int i = 0; i < DOTS; i++) acc[i] = v_zero();
+    for (; p + VL <= k; p += VL) dot_step(cols, 0, acc, a + p, a_row, b + p, b_col, VL);
+    if (p < k) dot_step(cols, 1, acc, a + p, a_row, b + p, b_col, k - p);
+    FS_UNROLL
+    for (int i = 0; i < DOTS; i += VL) v_store(total + i, v_sum_each(acc + i));
+    for (int i = 0; i < DOTS / cols; i++) {
+        for (int j = 0; j < cols; j++) {
+            REAL *to = c + i * ldc + j;
+            *to = (accumulate ? *to : bias ? bias[j] : 0) + total[i * cols + j];
+        }
+    }
+}
+
+/* cols columns of m rows of C. */
+FS_INLINE void dot_columns(const int cols, ptrdiff_t m, REAL *c, ptrdiff_t ldc, ptrdiff_t k, const REAL *a,
+                           ptrdiff_t a_row, const REAL *b, ptrdiff_t b_col, int accumulate, const REAL *bias) {
+    const ptrdiff_t rows = DOTS / cols;
+    ptrdiff_t i = 0;
+    for (; i + rows <= m; i += rows) dot_block(cols, c + i * ldc, ldc, k, a + i * a_row, a_row, b, b_col, accumulate, bias);
+    for (; i < m; i++) dots(cols, c + i * ldc, k, a + i * a_row, b, b_col, accumulate, bias);
+}
+
+/* DOTS rows at a time, so that they are still in the cache for the next columns. */
+void FS_SIMD(gemm_slim)(REAL *c, ptrdiff_t ldc, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *a, ptrdiff_t a_row,
+                        const REAL *b, ptrdiff_t b_col, int accumulate, const REAL *bias) {
+    for (; m > 0; m -= DOTS, c += DOTS * ldc, a += DOTS * a_row) {
+        const ptrdiff_t rows = FS_MIN(DOTS, m);
+        ptrdiff_t j = 0;
+#define CALL(cols) \
+    dot_columns(cols, rows, c + j, ldc, k, a, a_row, b + j * b_col, b_col, accumulate, bias ? bias + j : NULL)
+        for (; j + 4 <= n; j += 4) CALL(4);
+        if (j + 2 <= n) {
+            CALL(2);
+            j += 2;
+        }
+        if (j < n) CALL(1);
+#undef CALL
+    }
+}
+
 /* Rows of B as they lie. */
 static void pack_rows(REAL *to, const REAL *b, ptrdiff_t b_row, ptrdiff_t k, ptrdiff_t width) {
     const int nv = width > VL ? 2 : 1;

@@ -264,20 +264,14 @@ FS_INLINE int fits(ptrdiff_t rows, ptrdiff_t n) { return n <= GROUP_BYTES / (row
     } while (0)
 
 /* Lane i: the sum of the lanes of sums[i], i < group. */
-FS_INLINE vec across(const int group, vec *sums) {
+FS_INLINE vec across(const int group, const vec *sums) {
     if (group == 1) return v_set1(v_sum(sums[0]));
     if (group < VL) {
         REAL lane[VL] = {0};
         for (int i = 0; i < group; i++) lane[i] = v_sum(sums[i]);
         return v_load(lane);
     }
-    v_transpose(sums);
-    FS_UNROLL
-    for (int half = VL / 2; half > 0; half /= 2) {
-        FS_UNROLL
-        for (int i = 0; i < half; i++) sums[i] = v_add(sums[i], sums[i + half]);
-    }
-    return sums[0];
+    return v_sum_each(sums);
 }
 
 /* Sums of the first n of rows that are `step` elements apart. */

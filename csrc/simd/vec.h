@@ -22,6 +22,7 @@
  *   v_lookup(table, x)                     lane x mod VL of the table for each lane of x, a whole number in its lowest bits.
  *                                          Only where HAVE_LOOKUP is defined: VL = 2^HAVE_LOOKUP
  *   v_transpose(r[VL])                     the VL x VL square of VL registers, rows to columns
+ *   v_sum_each(r[VL])                      lane i: the sum of the lanes of r[i]; here for those without (HAVE_SUM_EACH)
  *   v_set1_bits(u)                         a bit pattern in every lane
  */
 #ifndef FS_VEC_H
@@ -63,6 +64,18 @@ typedef uint32_t fs_bits;
 FS_INLINE vec v_zero(void) { return v_set1(0); }
 FS_INLINE vec v_abs(vec x) { return v_and_bits(x, v_set1_bits(~(fs_bits)FS_SIGN_BIT)); }
 FS_INLINE vec v_neg(vec x) { return v_xor_bits(x, v_set1_bits(FS_SIGN_BIT)); }
+
+#ifndef HAVE_SUM_EACH
+FS_INLINE vec v_sum_each(const vec r[VL]) {
+    vec t[VL];
+    for (int i = 0; i < VL; i++) t[i] = r[i];
+    v_transpose(t);
+    for (int half = VL / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) t[i] = v_add(t[i], t[i + half]);
+    }
+    return t[0];
+}
+#endif
 
 #define FS_SIMD_(name, type, isa) FS_PASTE(FS_PASTE(fs_##name##_, type), FS_PASTE(_, isa))
 #define FS_SIMD(name) FS_SIMD_(name, FS_TYPE, FS_ISA)

@@ -98,5 +98,19 @@ FS_INLINE void v_transpose(vec r[VL]) {
 
 #include "vec_across.h"
 
+/* Halves, then neighbours: of two registers, their sums side by side in one. */
+#define HAVE_SUM_EACH
+FS_INLINE vec v_sum_each(const vec r[VL]) {
+    vec t[VL / 2];
+    for (int i = 0; i < VL / 2; i++) {
+        t[i] = v_add(P(permute2f128)(r[i], r[i + VL / 2], 0x20), P(permute2f128)(r[i], r[i + VL / 2], 0x31));
+    }
+#ifdef FS_F64
+    return P(hadd)(t[0], t[1]);
+#else
+    return P(hadd)(P(hadd)(t[0], t[1]), P(hadd)(t[2], t[3]));
+#endif
+}
+
 /* GEMM tile: 6 rows of 2 registers, 2 for B, 1 broadcast, 1 to spare. */
 #define GEMM_MR 6

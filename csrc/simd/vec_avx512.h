@@ -119,5 +119,32 @@ FS_INLINE void v_transpose(vec r[VL]) {
 }
 #endif
 
+/* Halves, then quarters, then what is within a quarter: of two registers, their sums side by side in one. */
+#define HAVE_SUM_EACH
+#define FOLD(shuffle, a, b, low, high) v_add(shuffle(a, b, low), shuffle(a, b, high))
+#ifdef FS_F64
+FS_INLINE vec v_sum_each(const vec r[VL]) {
+    vec u[2];
+    for (int i = 0; i < 2; i++) {
+        const vec low = FOLD(_mm512_shuffle_f64x2, r[i], r[i + 2], 0x44, 0xee);
+        const vec high = FOLD(_mm512_shuffle_f64x2, r[i + 4], r[i + 6], 0x44, 0xee);
+        u[i] = FOLD(_mm512_shuffle_f64x2, low, high, 0x88, 0xdd);
+    }
+    return FOLD(_mm512_shuffle_pd, u[0], u[1], 0x00, 0xff);
+}
+#else
+FS_INLINE vec v_sum_each(const vec r[VL]) {
+    vec u[4];
+    for (int i = 0; i < 4; i++) {
+        const vec low = FOLD(_mm512_shuffle_f32x4, r[i], r[i + 4], 0x44, 0xee);
+        const vec high = FOLD(_mm512_shuffle_f32x4, r[i + 8], r[i + 12], 0x44, 0xee);
+        u[i] = FOLD(_mm512_shuffle_f32x4, low, high, 0x88, 0xdd);
+    }
+    const vec v = FOLD(_mm512_shuffle_ps, u[0], u[1], 0x44, 0xee), w = FOLD(_mm512_shuffle_ps, u[2], u[3], 0x44, 0xee);
+    return FOLD(_mm512_shuffle_ps, v, w, 0x88, 0xdd);
+}
+#endif
+#undef FOLD
+
 /* GEMM tile: 14 rows of 2 registers leave 2 for B and 2 to spare. */
 #define GEMM_MR 14

@@ -83,6 +83,8 @@ static void gemm_large(void) {
     gemm_case(130, 67, 90, ROWS, COLUMNS, BIAS, 3);
     gemm_case(1, 1031, 300, ROWS, COLUMNS, PLAIN, 0);
     gemm_case(301, 1, 700, ROWS, ROWS, PLAIN, 0);
+    gemm_case(401, 10, 150, ROWS, COLUMNS, BIAS, 1);
+    gemm_case(67, 19, 401, ROWS, COLUMNS, ACCUMULATE, 0);
 }
 
 /* Rows that fall into the same sets of the cache are packed: A of 256 columns, B of 256 and of 5000. */
@@ -145,6 +147,7 @@ static void same_bits(void) {
     same_bits_case(256, 300, 700, COLUMNS, ROWS);
     same_bits_case(301, 256, 1024, ROWS, ROWS);
     same_bits_case(1, 1031, 500, ROWS, COLUMNS);
+    same_bits_case(401, 10, 150, ROWS, COLUMNS);
 }
 
 static void infinities(void) {
@@ -278,12 +281,32 @@ static void gemm_row(void) {
     }
 }
 
+/* Inner products: every tail of rows, columns and depth. */
+static void gemm_slim(void) {
+    const ptrdiff_t heights[] = {1, 2, 3, 4, 5, 8, 15, 16, 17, 35}, depths[] = {1, 2, 7, 8, 16, 19, 40};
+    for (ptrdiff_t h = 0; h < LENGTH(heights); h++) {
+        for (ptrdiff_t n = 1; n <= 11; n++) {
+            const ptrdiff_t m = heights[h], k = depths[(h + n) % LENGTH(depths)], ldc = n + h % 3;
+            const enum extra extra = (enum extra)((h + n) % EXTRAS);
+            CASE("m=%td n=%td k=%td extra=%d", m, n, k, (int)extra);
+            const matrix a = make("a", ROWS, m, k, n % 3), b = make("b", COLUMNS, k, n, h % 3);
+            const ptrdiff_t size = (m - 1) * ldc + n;
+            REAL *c = extra == ACCUMULATE ? inout("c", size) : output("c", size), *old = output("old", size);
+            const REAL *bias = extra == BIAS ? input("bias", n) : NULL;
+            memcpy(old, c, (size_t)size * sizeof(REAL));
+            CALL(FS(simd)->gemm_slim(c, ldc, m, n, k, a.at, a.row, b.at, b.col, extra == ACCUMULATE, bias));
+            expect_product(c, ldc, a, b, m, n, k, extra == ACCUMULATE ? old : NULL, bias);
+        }
+    }
+}
+
 const struct test FS(tests_gemm)[] = {{"gemm", gemm},
                                       {"gemm rows", gemm_rows},
                                       {"gemm deep", gemm_deep},
                                       {"same bits", same_bits},
                                       {"gemm_pack_lines", gemm_pack_lines},
                                       {"gemm_row", gemm_row},
+                                      {"gemm_slim", gemm_slim},
                                       {"gemm large", gemm_large},
                                       {"gemm packed", gemm_packed},
                                       {"infinities", infinities},
