@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _check_reduction(reduction: str, *more: str) -> None:
-    if reduction not in ("none", "mean", "sum", *more):
+    if reduction not in ("mean", "sum", "none") and reduction not in more:
         raise ValueError(f"{reduction!r} is not a valid value for reduction")
 
 
@@ -193,6 +193,8 @@ def _rows(x: Any) -> Any:
 def _labels(x: Tensor, target: Tensor, operation: str) -> Any:
     """The labels as one run of int64, after a check of shape and dtype."""
     labels, shape = target.array, x.array.shape
+    if len(shape) == 2 and labels.shape == shape[:1] and labels.dtype is dtypes.int64:
+        return labels
     if labels.dtype.kind not in "iu":
         raise RuntimeError(f"{operation}: labels must be integers, got {labels.dtype}")
     expected = (*shape[:1], *shape[2:]) if len(shape) > 1 else ()

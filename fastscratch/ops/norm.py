@@ -165,14 +165,12 @@ def _take_over(running: Tensor | None, changed: Array | None) -> None:
 
 
 def _training_gradient(dy, needs, x, weight, bias, mean, rstd, relu):
-    gradients = backend.batch_norm_backward(dy, x, weight, bias, mean, rstd, True, relu)
-    return tuple(g if need else None for g, need in zip(gradients, needs, strict=True))
+    return backend.batch_norm_backward(dy, x, weight, bias, mean, rstd, True, relu)
 
 
 def _inference_gradient(dy, needs, x, weight, bias, mean, var, eps, relu):
     rstd = (1 / np.sqrt(var.astype(np.float64) + eps)).astype(var.dtype)  # as the kernel has it, to the last bit
-    gradients = backend.batch_norm_backward(dy, x, weight, bias, mean, rstd, False, relu)
-    return tuple(g if need else None for g, need in zip(gradients, needs, strict=True))
+    return backend.batch_norm_backward(dy, x, weight, bias, mean, rstd, False, relu)
 
 
 def layer_norm(
@@ -216,33 +214,35 @@ def layer_norm(
         raise TypeError(
             f"layer_norm: normalized_shape must be a sequence of int, got {type(normalized_shape).__name__}"
         )
-    shape = tuple(int(size) for size in normalized_shape)
+    shape = tuple(map(int, normalized_shape))
     if not shape or x.shape[-len(shape) :] != shape:
         raise RuntimeError(f"layer_norm: input of shape {x.shape} does not end in normalized_shape {shape}")
     for name, vector in (("weight", weight), ("bias", bias)):
         if vector is not None and vector.shape != shape:
             raise RuntimeError(f"layer_norm: {name} should have shape {shape}, got {vector.shape}")
-    rows = x.array.reshape(math.prod(x.shape[: -len(shape)]), math.prod(shape))
+    plain = x.array.ndim == 2 and len(shape) == 1
+    rows = x.array if plain else x.array.reshape(math.prod(x.shape[: -len(shape)]), math.prod(shape))
+    w, b = _array(weight), _array(bias)
+    if not plain:
+        w, b = None if w is None else w.ravel(), None if b is None else b.ravel()
     try:
-        y, mean, rstd = backend.layer_norm_forward(rows, _raveled(weight), _raveled(bias), eps)
+        y, mean, rstd = backend.layer_norm_forward(rows, w, b, eps)
     except (TypeError, ValueError) as error:
         raise RuntimeError(f"layer_norm: {error}") from None
+    if plain:
+        return record(y, (x, weight, bias), _layer_norm__rows_gradient, x, weight, mean, rstd)
     return record(y.reshape(x.shape), (x, weight, bias), _layer_norm_gradient, x, weight, mean, rstd, shape)
 
 
-def _raveled(x: Tensor | None) -> Array | None:
-    return None if x is None else x.array.ravel()
+def _layer_norm__rows_gradient(dy, needs, x, weight, mean, rstd):
+    return backend.layer_norm_backward(dy, x, weight, mean, rstd)
 
 
 def _layer_norm_gradient(dy, needs, x, weight, mean, rstd, shape):
     size = (len(mean), math.prod(shape))
     w = None if weight is None else weight.ravel()
     dx, dw, db = backend.layer_norm_backward(dy.reshape(size), x.reshape(size), w, mean, rstd)
-    return (
-        dx.reshape(x.shape) if needs[0] else None,
-        dw.reshape(shape) if needs[1] else None,
-        db.reshape(shape) if needs[2] else None,
-    )
+    return dx.reshape(x.shape), dw.reshape(shape), db.reshape(shape)
 
 
 def group_norm(
