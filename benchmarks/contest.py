@@ -121,7 +121,7 @@ def contest(
 ) -> list[dict[str, Any]]:
     """One row for each work of the group whose name holds `match`."""
     team = [Contestant(name, threads) for name in contestants(against)]
-    peak = _peak(threads) if any(work.flops and match in work.name for work in GROUPS[group]) else None
+    peaks = _peaks(threads) if any(work.flops and match in work.name for work in GROUPS[group]) else {}
     rows = []
     try:
         for work in GROUPS[group]:
@@ -131,7 +131,7 @@ def contest(
             figures = {name: _figures(v) for name, v in samples.items()}
             for name, value in checks.items():
                 figures[name]["check"] = value
-            rows.append(_row(work, threads, figures, peak))
+            rows.append(_row(work, threads, figures, peaks.get(work.dtype)))
             print(f"{work.name}, {threads} threads: {_brief(rows[-1])}", file=sys.stderr, flush=True)
     finally:
         for one in team:
@@ -139,9 +139,9 @@ def contest(
     return rows
 
 
-def _peak(threads: int) -> float:
-    """Multiply-adds in registers, in FLOP/s of float32, as they are measured here and now."""
-    return fs.profiler.limits(fs.backend.get_isa() or "numpy", threads).peak["float32"]
+def _peaks(threads: int) -> dict[str, float]:
+    """Multiply-adds in registers, in FLOP/s by dtype, as they are measured here and now."""
+    return fs.profiler.limits(fs.backend.get_isa() or "numpy", threads).peak
 
 
 def _row(work: Work, threads: int, figures: dict[str, Any], peak: float | None = None) -> dict[str, Any]:

@@ -228,7 +228,8 @@ def matmul(m: int, n: int, k: int, kind: str, dtype: str) -> Work:
     square = m == n == k
     name = f"matmul {kind} {dtype} " + (f"{m}^3" if square else f"{m}x{n}x{k}")
     target = 1.0 if square else 1.1
-    return Work(name, build, target, flops=2.0 * m * n * k, check=_absolute, peers={"numpy": with_numpy})
+    flops = 2.0 * m * n * k
+    return Work(name, build, target, flops=flops, dtype=dtype, check=_absolute, peers={"numpy": with_numpy})
 
 
 LAYERS = [  # m, n, k, kind: forward, gradient of x and gradient of w of the networks' linear layers
@@ -266,7 +267,7 @@ def _rbf(n: int, d: int, dtype: str, target: float) -> Work:
         return lambda: rbf_kernel(x, x, gamma)
 
     more: dict[str, Any] = {"flops": 1.0 * n * n * d, "check": _absolute, "peers": {"sklearn": with_sklearn}}
-    return Work(f"rbf_kernel {dtype} {n}x{d}", build, target, ours_alone=True, **more)
+    return Work(f"rbf_kernel {dtype} {n}x{d}", build, target, dtype=dtype, ours_alone=True, **more)
 
 
 def _rbf_times(n: int, d: int, columns: int, dtype: str) -> Work:
@@ -294,7 +295,7 @@ def _cholesky(n: int) -> Work:
         return lambda: library.module.linalg.cholesky(matrix)
 
     peers: dict[str, Callable[[int], Call]] = {"numpy": lambda threads: lambda: np.linalg.cholesky(a)}
-    return Work(f"cholesky float64 {n}", build, flops=n**3 / 3, check=_absolute, peers=peers)
+    return Work(f"cholesky float64 {n}", build, flops=n**3 / 3, dtype="float64", check=_absolute, peers=peers)
 
 
 def _definite(n: int, dtype: str, order: Literal["C", "F"]) -> tuple[np.ndarray, np.ndarray]:
@@ -335,7 +336,7 @@ def _cholesky_in_place(n: int, dtype: str, target: float | None) -> Work:
         return call
 
     name, peers = f"cholesky in place {dtype} {n}", {"sklearn": with_scipy}
-    return Work(name, build, target, flops=n**3 / 3, check=_logarithms, peers=peers, ours_alone=True)
+    return Work(name, build, target, flops=n**3 / 3, dtype=dtype, check=_logarithms, peers=peers, ours_alone=True)
 
 
 def _cholesky_solve(n: int, r: int) -> Work:
@@ -352,7 +353,7 @@ def _cholesky_solve(n: int, r: int) -> Work:
         return lambda: cho_solve((a, True), b, check_finite=False)
 
     name, peers = f"cholesky_solve float64 {n}, {r} right-hand sides", {"sklearn": with_scipy}
-    return Work(name, build, 1.0, flops=2.0 * n * n * r, check=_absolute, peers=peers, ours_alone=True)
+    return Work(name, build, 1.0, flops=2.0 * n * n * r, dtype="float64", check=_absolute, peers=peers, ours_alone=True)
 
 
 def _kernel_machine_works() -> list[Work]:

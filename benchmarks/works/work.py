@@ -13,7 +13,7 @@ class Work:
 
     build(library) returns the call to time. It computes the same in every library: check(result of the call), where given,
     is a number that must agree. peers holds the same work in libraries that do not speak PyTorch; ours_alone: PyTorch has
-    no such operation. agree: by how much, relatively, the numbers of `check` may differ.
+    no such operation; flops: of products, in dtype. agree: by how much, relatively, the numbers of `check` may differ.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Work:
     target: float | None = None
     target_installed: float | None = None
     flops: float | None = None
+    dtype: str = "float32"
     images: bool = False
     check: Callable[[Any], float] | None = None
     peers: dict[str, Callable[[int], Call]] = field(default_factory=dict)
