@@ -121,11 +121,14 @@ static void across(const REAL *x) {
     LANES(v_round(v_set1((REAL)-3.5)), (wide)-4, 0);
 }
 
-static void transpose(void) {
+static void squares(void) {
     REAL square[VL][VL];
     vec r[VL];
     for (int i = 0; i < VL * VL; i++) square[i / VL][i % VL] = (REAL)i;
     for (int i = 0; i < VL; i++) r[i] = v_load(square[i]);
+    REAL sums[VL];
+    v_store(sums, v_sum_each(r));
+    for (int i = 0; i < VL; i++) expect_equal("v_sum_each", i, sums[i], VL * VL * i + VL * (VL - 1) / 2);
     v_transpose(r);
     for (int j = 0; j < VL; j++) {
         REAL row[VL];
@@ -155,7 +158,7 @@ static void lookup(const REAL *x) {
 void FS_SIMD(test_vec)(void) {
     REAL x[VL], y[VL], z[VL];
     tails();
-    transpose();
+    squares();
     for (int round = 0; round < 30; round++) {
         CASE("round %d", round);
         for (int i = 0; i < VL; i++) {
