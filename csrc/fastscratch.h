@@ -18,7 +18,10 @@ enum { FS_BASELINE = 0, FS_NEON = 1, FS_AVX2 = 2, FS_AVX512 = 3, FS_ISA_COUNT = 
 int fs_isa_available(int isa); /* compiled in, and run by this processor and operating system */
 int fs_isa_best(void);
 int fs_isa_get(void);
-int fs_isa_set(int isa); /* FS_EINVAL if not available; not to be called while kernels run */
+int fs_isa_set(int isa); /* FS_EINVAL if not available; waits for the kernels between fs_begin() and fs_end() */
+void fs_begin(void); /* Kernels of this thread follow, until fs_end(): no setting changes between the two. */
+void fs_end(void);
+void fs_dispatch_init(void);
 
 /* ---- threads.c ---- */
 typedef void (*fs_chunk_fn)(ptrdiff_t chunk, void *ctx);
@@ -91,7 +94,7 @@ struct fs_gram {
 
 /* Which algorithm a convolution is asked to use where it applies; elsewhere, and by FS_AUTO, the shape decides. */
 enum { FS_AUTO = 0, FS_DIRECT = 1, FS_WINOGRAD = 2, FS_IM2COL = 3, FS_ALGORITHM_COUNT = 4 };
-int fs_conv_algorithm_set(int algorithm); /* FS_EINVAL if it is none of these; not to be called while kernels run */
+int fs_conv_algorithm_set(int algorithm); /* FS_EINVAL if it is none of these; waits as fs_isa_set() does */
 int fs_conv_algorithm_get(void);
 
 /* The prototypes that exist once for each type. */

@@ -35,6 +35,7 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "strided": _strided,
     "reversed": lambda x: np.asarray(np.flip(_contiguous(np.flip(x)))),
     "channels_last": _channels_last,
+    "gaps": lambda x: _strided(x.T).T,
 }
 
 

@@ -10,6 +10,7 @@ from conftest import needs_extension, use_threads
 from harness import LAYOUTS, corrupted, kernels_used, run, with_specials
 
 import fastscratch as fs
+from fastscratch.backend.order import memory_order
 from fastscratch.backend.parity import compare
 
 # Settings and state of the extension, and what the profiler times to find the machine's limits: they have no twin.
@@ -37,6 +38,21 @@ def test_kernel_equals_twin(case: Case, isa: str) -> None:
                 run(case, [layout(a) for a in arrays])
             if case.specials:
                 run(case, with_specials(arrays, seed=3))
+
+
+@needs_extension
+@pytest.mark.parametrize("case", WITH_KERNELS, ids=str)
+def test_results_lie_in_the_same_order_on_every_backend(case: Case) -> None:
+    """What walks memory, as dropout does, must find the same elements in the same order."""
+    for name, layout in LAYOUTS.items():
+        orders = []
+        for backend in ("c", "numpy"):
+            with fs.backend.use(backend):
+                tensors = [fs.from_numpy(layout(a)) for a in case.draw(np.float32)]
+                result = case.call(*tensors)
+            outputs = result if isinstance(result, (tuple, list)) else [result]
+            orders.append([memory_order(y.detach().numpy()) for y in outputs])
+        assert orders[0] == orders[1], name
 
 
 @needs_extension

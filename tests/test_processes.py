@@ -76,6 +76,69 @@ def test_threads_of_python_get_the_right_results() -> None:
     assert wrong == []
 
 
+@needs_extension
+def test_settings_change_while_kernels_run_in_another_thread() -> None:
+    """A kernel that changed its tables half-way would read what was packed for other tiles."""
+    rng = np.random.default_rng(0)
+    x = fs.from_numpy(rng.standard_normal((2, 16, 30, 30)).astype(np.float32))
+    w = fs.from_numpy(rng.standard_normal((24, 16, 3, 3)).astype(np.float32))
+    a = fs.from_numpy(rng.standard_normal((150, 170)).astype(np.float32))
+    expected = [fs.nn.functional.conv2d(x, w).array, (a @ a.T).array]
+    wrong: list[float] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            for got, wanted in zip([fs.nn.functional.conv2d(x, w).array, (a @ a.T).array], expected, strict=True):
+                error = float(np.abs(got - wanted).max())
+                if not error < 1e-2:  # another algorithm's rounding, at most
+                    wrong.append(error)
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    try:
+        for i in range(300):
+            fs.backend.use("c", isa=fs.backend.isas()[i % len(fs.backend.isas())])
+            fs.backend.set_conv_algorithm(("direct", "winograd", "im2col", "auto")[i % 4])
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+        fs.backend.set_conv_algorithm("auto")
+    assert wrong == []
+
+
+@needs_extension
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_settings_change_in_a_child_forked_while_kernels_ran() -> None:
+    done = run_python(
+        """
+        import os, threading
+        import fastscratch as fs
+        a = fs.ones(600, 600)
+        stop = threading.Event()
+
+        def work():
+            while not stop.is_set():
+                a @ a
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        for _ in range(10):
+            pid = os.fork()
+            if pid == 0:
+                fs.backend.use("c", isa="baseline")
+                os._exit(0 if fs.backend.get_isa() == "baseline" else 1)
+            assert os.waitpid(pid, 0)[1] == 0
+        stop.set()
+        worker.join()
+        print("ok")
+        """
+    )
+    assert done.stdout.split() == ["ok"], done.stderr
+
+
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
 def test_threads_that_step_one_optimizer_take_turns(kind: str) -> None:
     """As many steps as were asked for, each whole, and the same as one thread makes."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .order import is_dense, memory_order, with_gaps
+
 # Below the smallest normal number a relative bound says nothing: this much absolute error is always allowed.
 _FLOOR = {"float32": 4 * float(np.finfo(np.float32).tiny), "float64": 4 * float(np.finfo(np.float64).tiny)}
 
@@ -15,7 +17,8 @@ class BackendMismatch(AssertionError):
 def float64(value: Any) -> Any:
     """The same arguments with every float array in float64, always a copy; lists and tuples are searched."""
     if isinstance(value, np.ndarray):
-        return value.astype(np.float64) if value.dtype.kind == "f" else value.copy()
+        copy = value.astype(np.float64) if value.dtype.kind == "f" else value.copy("K")
+        return copy if is_dense(value) else with_gaps(copy)  # kernels may lay out results by whether they can walk it
     if isinstance(value, (list, tuple)):
         return type(value)(float64(part) for part in value)
     return value
@@ -44,6 +47,17 @@ def compare(got: Any, expected: Any, allowed: Any, place: str = "result") -> str
                 return fault
         return None
     return _compare_arrays(np.asarray(got), np.asarray(expected), allowed, place)
+
+
+def compare_order(got: Any, expected: Any) -> str | None:
+    """Where the first array of a result has its axes in another order in memory: what walks it, as dropout does, would walk
+    its elements in another order.
+    """
+    while isinstance(got, (list, tuple)) and got:
+        got, expected = got[0], expected[0]
+    if not isinstance(got, np.ndarray) or memory_order(got) == memory_order(expected):
+        return None
+    return f"axes {memory_order(got)} in memory, outermost first, expected {memory_order(expected)}"
 
 
 def _compare_arrays(got: Any, expected: Any, allowed: Any, place: str) -> str | None:

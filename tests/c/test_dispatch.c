@@ -4,6 +4,9 @@
 
 #include "simd/kernels.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 static void availability(void) {
     EXPECT(fs_isa_available(FS_BASELINE));
     EXPECT(!fs_isa_available(-1));
@@ -50,5 +53,40 @@ static void tables(void) {
     fs_isa_set(before);
 }
 
-const struct test tests_dispatch[] = {
-    {"availability", availability}, {"choice", choice}, {"refusal", refusal}, {"tables", tables}, {NULL, NULL}};
+static atomic_int stop, moved;
+
+/* Looks at all that can be changed, twice within one stretch of kernels. */
+static void *looks(void *arg) {
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        fs_begin();
+        const struct FS(kernels) *table = FS(simd);
+        const int isa = fs_isa_get(), algorithm = fs_conv_algorithm_get();
+        for (volatile int i = 0; i < 200; i++) continue;
+        if (table != FS(simd) || isa != fs_isa_get() || algorithm != fs_conv_algorithm_get()) atomic_store(&moved, 1);
+        fs_end();
+    }
+    return NULL;
+}
+
+static void changes_wait_for_kernels(void) {
+    const int before = fs_isa_get();
+    pthread_t threads[2];
+    atomic_store(&stop, 0);
+    for (int i = 0; i < 2; i++) EXPECT(pthread_create(&threads[i], NULL, looks, NULL) == 0);
+    for (int i = 0; i < 2000; i++) {
+        EXPECT(fs_isa_set(i % 2 ? FS_BASELINE : fs_isa_best()) == FS_OK);
+        EXPECT(fs_conv_algorithm_set(i % FS_ALGORITHM_COUNT) == FS_OK);
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    EXPECT(!atomic_load(&moved));
+    EXPECT(fs_isa_set(before) == FS_OK && fs_conv_algorithm_set(FS_AUTO) == FS_OK);
+}
+
+const struct test tests_dispatch[] = {{"availability", availability},
+                                      {"choice", choice},
+                                      {"refusal", refusal},
+                                      {"tables", tables},
+                                      {"changes wait for kernels", changes_wait_for_kernels},
+                                      {NULL, NULL}};

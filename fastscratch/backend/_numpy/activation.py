@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded, exact, ulps
+from ..order import in_order_of
 
 Array = np.ndarray[Any, Any]
 Bound = Callable[..., Any]
@@ -22,7 +23,7 @@ def _pointwise(bound: Bound) -> Callable[[Callable[..., Any]], Callable[..., Arr
         @functools.wraps(function)
         def twin(*args: Any, **kwargs: Any) -> Array:
             with np.errstate(all="ignore"):
-                return np.asarray(function(*args, **kwargs))
+                return in_order_of(function(*args, **kwargs), args[0])
 
         return bounded(bound)(twin)
 

@@ -5,9 +5,16 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded
+from ..order import in_order_of
 
 Array = np.ndarray[Any, Any]
 Operand = Any  # an array, or a number, which is rounded to the array's type
+
+
+def _computed(ufunc: Any, a: Operand, b: Operand, out: Array | None) -> Array:
+    """In out, or in the memory order of the first array."""
+    y = ufunc(a, b, out=out)
+    return y if out is not None else in_order_of(y, a if isinstance(a, np.ndarray) else b)
 
 
 def _sum_bound(eps: float, y: Array, a: Operand, b: Operand, out: Array | None = None) -> Array:
@@ -21,25 +28,25 @@ def _product_bound(eps: float, y: Array, a: Operand, b: Operand, out: Array | No
 @bounded(_sum_bound)
 def add(a: Operand, b: Operand, out: Array | None = None) -> Array:
     """a + b, into out if it is given, which may be a or b."""
-    return np.asarray(np.add(a, b, out=out))
+    return _computed(np.add, a, b, out)
 
 
 @bounded(_sum_bound)
 def sub(a: Operand, b: Operand, out: Array | None = None) -> Array:
     """a - b, into out if it is given, which may be a or b."""
-    return np.asarray(np.subtract(a, b, out=out))
+    return _computed(np.subtract, a, b, out)
 
 
 @bounded(_product_bound)
 def mul(a: Operand, b: Operand, out: Array | None = None) -> Array:
     """a b, into out if it is given, which may be a or b."""
-    return np.asarray(np.multiply(a, b, out=out))
+    return _computed(np.multiply, a, b, out)
 
 
 @bounded(_product_bound)
 def div(a: Operand, b: Operand, out: Array | None = None) -> Array:
     """a / b, into out if it is given, which may be a or b."""
-    return np.asarray(np.divide(a, b, out=out))
+    return _computed(np.divide, a, b, out)
 
 
 def _sum_all_bound(eps: float, y: Array, x: Array) -> Array:

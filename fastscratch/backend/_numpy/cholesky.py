@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded
+from ..order import gives, rows
 
 Array = np.ndarray[Any, Any]
 
@@ -102,6 +103,7 @@ def _symmetric_half(x: Array) -> Array:
 
 
 @bounded(_cholesky_bound)
+@gives(rows)
 def cholesky(a: Array) -> Array:
     """The lower triangular L with L LT = a, for the symmetric matrices whose lower triangles a holds."""
     _need_square("a", a)
@@ -134,6 +136,7 @@ def cholesky_(a: Array) -> None:
 
 
 @bounded(_solve_bound)
+@gives(rows)
 def cholesky_solve(factor: Array, b: Array) -> Array:
     """x with L LT x = b, for b (..., n, r); only the lower triangle of l is read."""
     _need_square("factor", factor)

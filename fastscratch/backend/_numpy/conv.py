@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..bounds import bounded
+from ..order import gives, images
 from . import winograd
 
 Array = np.ndarray[Any, Any]
@@ -114,6 +115,7 @@ def _backward_bound(eps: float, y: Any, dy: Array, x: Array, w: Array, *rest: An
 
 
 @bounded(_forward_bound)
+@gives(images)
 def conv2d_forward(
     x: Array, w: Array, b: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int, relu: bool
 ) -> Array:
@@ -197,6 +199,7 @@ def _pool_bound(eps: float, results: Any, x: Array, w: Array, b: Array | None, *
 
 
 @bounded(_pool_bound)
+@gives(images)
 def conv2d_pool_forward(
     x: Array,
     w: Array,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded, exact
+from ..order import gives, rows
 
 Array = np.ndarray[Any, Any]
 
@@ -21,6 +22,7 @@ def _backward_bound(eps: float, y: Array, dy: Array, index: Array, rows: int, pa
 
 
 @bounded(exact)
+@gives(rows)
 def embedding_forward(weight: Array, index: Array) -> Array:
     """weight[index]: (rows, d) and (...) -> (..., d)."""
     _need_in_range("embedding_forward", index, len(weight))

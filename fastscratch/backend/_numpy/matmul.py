@@ -7,6 +7,7 @@ import numpy as np
 
 from ..bounds import bounded
 from ..broadcast import sum_to
+from ..order import gives, rows
 from .activation import relu_backward, relu_forward, sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward
 
 Array = np.ndarray[Any, Any]
@@ -76,6 +77,7 @@ def _linear_backward_bound(
 
 
 @bounded(_matmul_bound)
+@gives(rows)
 def matmul(a: Array, b: Array) -> Array:
     """(..., m, k) and (..., k, n) -> (..., m, n); the leading axes broadcast."""
     return np.matmul(a, b)
@@ -90,6 +92,7 @@ def matmul_backward(dy: Array, a: Array, b: Array, need_a: bool, need_b: bool) -
 
 
 @bounded(_linear_bound)
+@gives(rows)
 def linear_forward(x: Array, w: Array, b: Array | None = None, activation: str | None = None) -> Array:
     """y = f(x wT + b) for x (..., in), w (out, in), b (out); f is None, "relu", "tanh" or "sigmoid"."""
     if activation is not None and activation not in _ACTIVATIONS:

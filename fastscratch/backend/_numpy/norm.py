@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded
+from ..order import gives, images, rows
 
 Array = np.ndarray[Any, Any]
 
@@ -193,6 +194,7 @@ def _move_average(running: Array | None, batch: Array, momentum: float) -> None:
 
 
 @bounded(_batch_norm_bound, inplace=(3, 4))
+@gives(images)
 def batch_norm_forward(
     x: Array,
     weight: Array | None,
@@ -221,6 +223,7 @@ def batch_norm_forward(
 
 
 @bounded(_inference_bound)
+@gives(images)
 def batch_norm_inference(
     x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array, eps: float, relu: bool = False
 ) -> Array:
@@ -259,6 +262,7 @@ def batch_norm_backward(
 
 
 @bounded(_layer_norm_bound)
+@gives(rows)
 def layer_norm_forward(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     """y, mean and rstd of each row of x (rows, d)."""
     mean, var = _moments(x, (1,))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded, exact
+from ..order import gives, images
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -48,6 +49,7 @@ def _first_inside(size: int, out: int, stride: int, pad: int, dilation: int) -> 
 
 
 @bounded(exact)
+@gives(images)
 def max_pool2d_forward(
     x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
 ) -> tuple[Array, Array]:
@@ -99,6 +101,7 @@ def _in_block(out: Pair, kernel: Pair, width: int) -> tuple[Array, Array]:
 
 
 @bounded(exact)
+@gives(images)
 def max_pool2d_blocks_forward(x: Array, kernel: Pair) -> tuple[Array, Array]:
     """The largest of each block (stride = kernel), and the number of the tap that it was taken from (uint8)."""
     y, argmax = max_pool2d_forward(x, kernel, kernel, (0, 0), (1, 1), False)
@@ -138,6 +141,7 @@ def _avg_backward_bound(eps: float, dx: Array, dy: Array, input_shape: Any, kern
 
 
 @bounded(_avg_bound)
+@gives(images)
 def avg_pool2d_forward(
     x: Array,
     kernel: Pair,
@@ -197,6 +201,7 @@ def _adaptive_backward_bound(eps: float, dx: Array, dy: Array, input_shape: tupl
 
 
 @bounded(_adaptive_bound)
+@gives(images)
 def adaptive_avg_pool2d_forward(x: Array, output_size: Pair) -> Array:
     """The mean of each of output_size shares of the image, which overlap where they do not divide it."""
     n, c, h, w = x.shape

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded
+from ..order import gives, in_order_of, rows
 
 Array = np.ndarray[Any, Any]
 
@@ -57,6 +58,7 @@ def _logsumexp_backward_bound(eps: float, dx: Array, dy: Array, x: Array, y: Arr
 
 
 @bounded(_softmax_bound)
+@gives(in_order_of)
 def softmax_forward(x: Array, axis: int) -> Array:
     """exp(x - m) / sum exp(x - m), m the largest of the line."""
     x1 = np.atleast_1d(x)
@@ -74,6 +76,7 @@ def softmax_backward(dy: Array, y: Array, axis: int) -> Array:
 
 
 @bounded(_log_softmax_bound)
+@gives(in_order_of)
 def log_softmax_forward(x: Array, axis: int) -> Array:
     """x - m - log sum exp(x - m)."""
     x1 = np.atleast_1d(x)
@@ -91,6 +94,7 @@ def log_softmax_backward(dy: Array, y: Array, axis: int) -> Array:
 
 
 @bounded(_logsumexp_bound)
+@gives(rows)
 def logsumexp_forward(x: Array, axis: int) -> Array:
     """m + log sum exp(x - m), the axis gone; m is taken as 0 where it is infinite."""
     x1 = np.atleast_1d(x)

@@ -13,6 +13,23 @@ cdef extern from "fastscratch.h" nogil:
     void *fs_alloc(size_t size)
     void fs_free(void *p)
 
+cdef extern from *:
+    """
+    #include "fastscratch.h"
+    /* What runs without the GIL here are kernels, all of them: `with nogil` says so to fs_isa_set() and its like. */
+    static inline PyThreadState *fs_release_gil(void) {
+        PyThreadState *state = PyEval_SaveThread();
+        fs_begin();
+        return state;
+    }
+    static inline void fs_take_gil(PyThreadState *state) {
+        fs_end();
+        PyEval_RestoreThread(state);
+    }
+    #define PyEval_SaveThread() fs_release_gil()
+    #define PyEval_RestoreThread(state) fs_take_gil(state)
+    """
+
 cdef extern from "numpy/arrayobject.h":
     int NPY_ARRAY_CARRAY
     int NPY_ARRAY_WRITEABLE

@@ -11,6 +11,7 @@ cdef extern from "fastscratch.h" nogil:
     int fs_get_num_threads()
     int fs_has_openmp()
     void fs_threads_init()
+    void fs_dispatch_init()
 
 cdef extern from *:
     """
@@ -29,6 +30,7 @@ cdef extern from *:
 _ISA_NAMES = {FS_BASELINE: "baseline", FS_NEON: "neon", FS_AVX2: "avx2", FS_AVX512: "avx512"}
 
 fs_threads_init()
+fs_dispatch_init()
 fs_isa_set(fs_isa_best())
 
 
