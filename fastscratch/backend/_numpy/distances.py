@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded
+from ..order import gives, rows
 
 Array = np.ndarray[Any, Any]
 
@@ -46,6 +47,7 @@ def indexed_distances(x: Array, z: Array, index: Array) -> Array:
 
 
 @bounded(_centred_bound)
+@gives(rows)
 def centred(x: Array) -> tuple[Array, Array]:
     """x - mean, and the mean of the rows of x (m, d)."""
     if x.ndim != 2 or not len(x):
