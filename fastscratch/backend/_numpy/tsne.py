@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..bounds import bounded
+from ..order import gives, rows
 
 Array = np.ndarray[Any, Any]
 
@@ -64,6 +65,7 @@ def _affinities_bound(eps: float, p: Array, distances: Array, perplexity: float)
 
 
 @bounded(_affinities_bound)
+@gives(rows)
 def tsne_affinities(distances: Array, perplexity: float) -> Array:
     """exp(-beta d) / sum for each row of squared distances (n, k), beta such that the entropy is log perplexity."""
     if distances.ndim != 2 or not perplexity > 0:
@@ -104,6 +106,7 @@ def _attraction_bound(eps: float, y: Any, points: Array, start: Array, index: Ar
 
 
 @bounded(_attraction_bound)
+@gives(rows)
 def tsne_attraction(y: Array, start: Array, index: Array, p: Array, loss: bool) -> tuple[Array, float | None]:
     """sum_j p_ij w_ij (y_i - y_j) over sparse rows of p, and, if asked, the sum of p (f + 1) / 2 log(1 / w)."""
     if (
@@ -139,6 +142,7 @@ def _repulsion_bound(eps: float, y: Any, points: Array) -> Any:
 
 
 @bounded(_repulsion_bound)
+@gives(rows)
 def tsne_repulsion(y: Array) -> tuple[Array, float]:
     """sum_j q_ij w_ij (y_i - y_j), q = w^((f + 1) / 2), over all points, and the sum of q over i != j."""
     if y.ndim != 2 or not 1 <= y.shape[1] <= 3:
