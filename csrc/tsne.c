@@ -120,16 +120,23 @@ int FS(tsne_attraction)(REAL *force, double *loss, const REAL *y, const int64_t 
     return FS_OK;
 }
 
+/* Points j0 .. j1 push point i. */
+static void repel(double *sum, const forces *g, ptrdiff_t i, ptrdiff_t j0, ptrdiff_t j1) {
+    if (j0 < j1) FS(simd)->tsne_repel(sum, g->y + j0, g->n, g->y + i, j1 - j0, g->dims);
+}
+
 static void repel_rows(ptrdiff_t chunk, void *ctx) {
     const forces *g = ctx;
     double whole = 0;
     for (ptrdiff_t i = chunk * ROWS; i < min(g->n, (chunk + 1) * ROWS); i++) {
         double sum[MOST_DIMS + 1] = {0}; /* the force, and the similarities */
         for (ptrdiff_t j = 0; j < g->n; j += STRETCH) {
-            FS(simd)->tsne_repel(sum, g->y + j, g->n, g->y + i, min(STRETCH, g->n - j), g->dims);
+            const ptrdiff_t end = min(g->n, j + STRETCH), own = i < j ? j : min(i, end);
+            repel(sum, g, i, j, own); /* itself is left out: its similarity of 1 would swallow those of points far away */
+            repel(sum, g, i, min(own + (own == i), end), end);
         }
         for (int c = 0; c < g->dims; c++) g->force[i * g->dims + c] = (REAL)sum[c];
-        whole += sum[g->dims] - 1; /* its own */
+        whole += sum[g->dims];
     }
     g->loss[chunk] = whole;
 }

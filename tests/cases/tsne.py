@@ -52,6 +52,7 @@ CASES = [
     Case("tsne_attraction_space", _attraction, (*_rows(150, 900), normal(150, 3)), **_OPTIONS),
     Case("tsne_repulsion", _repulsion, (normal(37, 2, scale=3.0),), **_OPTIONS, bench=(normal(3000, 2),)),
     Case("tsne_repulsion_line", _repulsion, (normal(5, 1),), **_OPTIONS),
+    Case("tsne_repulsion_far", _repulsion, (normal(9, 2, scale=1e4),), **_OPTIONS),
     Case("tsne_repulsion_space", _repulsion, (normal(150, 3),), **_OPTIONS),
     Case("tsne_repulsion_stretches", _repulsion, (normal(1100, 2),), **_OPTIONS),
 ]  # fmt: skip

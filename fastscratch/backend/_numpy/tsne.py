@@ -102,7 +102,10 @@ def _attraction_bound(eps: float, y: Any, points: Array, start: Array, index: Ar
     sizes = np.zeros_like(points)
     np.add.at(sizes, row, p[:, None] * w[:, None] * np.abs(away))
     factor = (terms[:, None] + 4 * points.shape[1] + 12) * eps
-    return factor * sizes, 20 * eps * (y[1] + p.sum()) if loss else None
+    lost = np.zeros_like(points)  # the whole force where a squared distance overflows
+    least = 4 * float(np.finfo(np.float32 if eps > 1e-10 else np.float64).tiny)
+    np.add.at(lost, row, np.where(w < least, p * w, 0)[:, None] * np.abs(away))
+    return factor * sizes + lost, 20 * eps * (y[1] + p.sum()) if loss else None
 
 
 @bounded(_attraction_bound)
@@ -138,7 +141,7 @@ def _repulsion_bound(eps: float, y: Any, points: Array) -> Any:
         away, w, freedom = _pairs(points, np.full(len(points), i), np.arange(len(points)))
         sizes[i] = (w ** ((freedom + 3) / 2) @ np.abs(away)) if len(points) else 0
     factor = (1100 + 4 * points.shape[1]) * eps
-    return factor * sizes, factor * (np.abs(y[1]) + len(points))
+    return factor * sizes, factor * np.abs(y[1])
 
 
 @bounded(_repulsion_bound)
@@ -151,6 +154,7 @@ def tsne_repulsion(y: Array) -> tuple[Array, float]:
     for i in range(len(y)):
         away, w, freedom = _pairs(y, np.full(len(y), i), np.arange(len(y)))
         q = w ** ((freedom + 1) / 2)
+        q[i] = 0
         force[i] = ((q * w)[:, None] * away).sum(axis=0)
-        whole += float(q.sum(dtype=np.float64)) - 1
+        whole += float(q.sum(dtype=np.float64))
     return force, whole
