@@ -8,8 +8,8 @@ import pytest
 
 import fastscratch as fs
 from fastscratch.exceptions import ConvergenceWarning, NotFittedError
+from fastscratch.lbfgs import minimise
 from fastscratch.linear_model import LogisticRegression
-from fastscratch.linear_model.lbfgs import minimise
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((90, 4)) + 1.0

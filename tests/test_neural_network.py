@@ -87,6 +87,7 @@ def test_the_loss_of_counts_is_half_their_deviance():
         {"solver": "sgd", "learning_rate": "adaptive"},
         {"solver": "sgd", "learning_rate": "invscaling", "power_t": 0.02},
         {"solver": "adamw"},
+        {"solver": "lbfgs"},
         {"solver": "rmsprop"},
         {"solver": lambda groups: optim.SGD(groups, lr=0.1, momentum=0.9)},
         {"learning_rate": lambda optimizer: optim.lr_scheduler.CosineAnnealingLR(optimizer, 150)},
@@ -98,6 +99,18 @@ def test_the_loss_of_counts_is_half_their_deviance():
 )
 def test_every_way_of_training_learns(parameters):
     assert _ring(**parameters).fit(X, NAMES).score(X, NAMES) > 0.85
+
+
+@pytest.mark.parametrize("weight", [None, RNG.uniform(0.5, 2, 120)], ids=["plain", "weighted"])
+def test_lbfgs_ends_where_the_gradient_vanishes(weight):
+    """A linear model: the penalised least squares of a closed form."""
+    y, w = X @ [1.0, 2.0, 3.0, 4.0] + RNG.standard_normal(120), np.ones(120) if weight is None else weight
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=2.0, tol=1e-9, random_state=0).fit(X, y, weight)
+    away, centre = X - w @ X / w.sum(), y - w @ y / w.sum()
+    expected = np.linalg.solve(away.T @ (w[:, None] * away) + 2 * np.eye(4), away.T @ (w * centre))
+    np.testing.assert_allclose(model.coefs_[0][:, 0], expected, rtol=1e-6)
+    assert model.loss_curve_ == sorted(model.loss_curve_, reverse=True)
+    assert model.n_iter_ < 50
 
 
 def test_rates_follow_their_schedules():
@@ -201,6 +214,7 @@ def test_verbose_prints_a_line_for_each_epoch(capsys):
         (lambda: MLPClassifier().fit(X, np.full((120, 2), 2)), "must hold 0 and 1"),
         (lambda: MLPClassifier().partial_fit(X, RING), "classes must be passed on the first call"),
         (lambda: MLPClassifier((2,), max_iter=1).fit(X, RING).partial_fit(X, NAMES), "classes"),
+        (lambda: MLPClassifier(solver="lbfgs", dropout=0.1).fit(X, RING), "lbfgs"),
         (lambda: MLPClassifier(early_stopping=True).partial_fit(X, RING, classes=[0, 1, 2]), "early_stopping"),
         (lambda: MLPRegressor("huber").fit(X, RING), "loss must be"),
         (lambda: MLPRegressor("poisson").fit(X, -RING), "must not be negative"),

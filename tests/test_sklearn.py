@@ -46,6 +46,7 @@ ESTIMATORS = [
     TSNE(perplexity=2, max_iter=250),
     TSNE(perplexity=2, max_iter=250, method="exact"),
     MLPClassifier(max_iter=100),
+    MLPClassifier(max_iter=100, solver="lbfgs"),
     MLPRegressor(max_iter=100),
     KernelRidge(),
     KernelRidge(kernel="poly", precision="mixed", leave_one_out=True),

@@ -10,6 +10,7 @@ import numpy as np
 from .. import backend
 from ..base import BaseEstimator, ClassifierMixin
 from ..exceptions import ConvergenceWarning, compatible
+from ..lbfgs import minimise
 from ..train.progress import bar
 from ..validation import (
     check_class_weight,
@@ -19,7 +20,6 @@ from ..validation import (
     check_random_state,
     check_sample_weight,
 )
-from .lbfgs import minimise
 from .normal_equations import LIMIT, solve
 
 __all__ = ["LogisticRegression"]

@@ -5,8 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import backend
 from ..base import BaseEstimator, TransformerMixin
+from ..decomposition import PCA
 from ..validation import check_array, check_features, check_is_fitted, check_random_state
 from .affinities import affinities
 from .descent import Progress, descend
@@ -197,17 +197,8 @@ class TSNE(TransformerMixin, BaseEstimator):
 
 def _principal(X: Array, count: int) -> Array:
     """The first principal components of the rows, scaled to a small spread; zeros where there are fewer directions."""
-    away = backend.centred(X)[0]
-    # The smaller of the two Gram matrices has the directions, or the coordinates themselves.
-    wide = X.shape[1] > len(X)
-    matrix = backend.matmul(away, away.T) if wide else backend.matmul(away.T, away)
-    values, vectors = np.linalg.eigh(matrix.astype(np.float64))
-    first = np.ascontiguousarray(vectors[:, ::-1][:, :count])
-    first = (
-        first * np.sqrt(np.maximum(values[::-1][:count], 0)) if wide else backend.matmul(away.astype(np.float64), first)
-    )
-    first *= np.where(first[np.abs(first).argmax(axis=0), np.arange(first.shape[1])] < 0, -1, 1)
+    known = min(count, *X.shape)
     y = np.zeros((len(X), count))
-    y[:, : first.shape[1]] = first
+    y[:, :known] = PCA(known, random_state=0).fit_transform(X)
     spread = y[:, 0].std()
     return y / spread * SPREAD if spread > 0 else y

@@ -28,8 +28,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         The units of each hidden layer; an empty sequence leaves a linear model.
     activation : {"relu", "tanh", "logistic", "identity"} or callable
         Or what makes a module: ``nn.GELU``.
-    solver : {"adam", "adamw", "rmsprop", "sgd"} or callable
-        Or what makes an optimizer of parameter groups: ``lambda groups: optim.SGD(groups, lr=0.1)``.
+    solver : {"adam", "adamw", "rmsprop", "sgd", "lbfgs"} or callable
+        "lbfgs" takes all samples in every one of its max_iter steps. A callable makes an optimizer of parameter groups:
+        ``lambda groups: optim.SGD(groups, lr=0.1)``.
     alpha : float
         The penalty alpha |W|^2 / 2 of the matrices, divided by the weight of the batch as scikit-learn's. With a callable,
         the optimizer's ``weight_decay`` is set to it; "adamw" shrinks the matrices by it instead of adding it to the slope.
@@ -129,7 +130,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         keep(self, locals())
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """One epoch over X and y from the weights that are there; the first call needs all classes there will be."""
+        """One epoch over X and y (a step of "lbfgs") from the weights that are there; the first call needs all classes there will be."""
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if not hasattr(self, "classes_"):

@@ -14,6 +14,7 @@ from ..model_selection import train_test_split
 from ..tensor import wrap
 from ..train import NonFiniteLossError, ProgressBar, Trainer
 from ..validation import check_features, check_is_fitted, check_random_state, check_sample_weight
+from . import full_batch
 from .layers import ACTIVATIONS, perceptron
 from .training import SOLVERS, Loss, Objective, Samples, Watch, make_optimizer, need_finite
 
@@ -90,7 +91,7 @@ class Perceptron(BaseEstimator):
             batch_norm=self.batch_norm,
             dtype=X.dtype.name,
         )
-        self._optimizer = make_optimizer(self, self.network_)
+        self._optimizer = None if self.solver == "lbfgs" else make_optimizer(self, self.network_)
         self._scheduler = self.learning_rate(self._optimizer) if callable(self.learning_rate) else None
         self.t_ = 0
         self.loss_curve_: list[float] = []
@@ -99,6 +100,9 @@ class Perceptron(BaseEstimator):
         self.best_validation_score_ = -math.inf if self.early_stopping else None
 
     def _train(self, X: Array, y: Array, weight: Array | None, epochs: int, rng: np.random.Generator) -> None:
+        if self.solver == "lbfgs":
+            self._descend(X, y, weight, epochs)
+            return
         held_out = None
         if self.early_stopping:
             X, y, weight, held_out = self._hold_out(X, y, weight, rng)
@@ -122,6 +126,21 @@ class Perceptron(BaseEstimator):
         self._say(trainer, watch, epochs)
         if watch.best is not None:
             self.network_.load_state_dict({name: wrap(array) for name, array in watch.best.items()})
+
+    def _descend(self, X: Array, y: Array, weight: Array | None, steps: int) -> None:
+        curve, converged = full_batch.descend(
+            self.network_, self._loss(), X, y, weight, alpha=self.alpha, tol=self.tol, max_iter=steps
+        )
+        self.n_iter_, self.loss_ = len(curve), curve[-1]
+        self.t_ += len(X) * len(curve)
+        self.loss_curve_ += curve
+        self.best_loss_ = min(curve)
+        if not converged and steps > 1:
+            warnings.warn(
+                f"lbfgs failed to converge after {self.n_iter_} iterations: increase max_iter or scale the data",
+                compatible(ConvergenceWarning),
+                stacklevel=4,
+            )
 
     def _say(self, trainer: Trainer, watch: Watch, epochs: int) -> None:
         if trainer.interrupted:
@@ -157,7 +176,7 @@ class Perceptron(BaseEstimator):
         return min(int(self.batch_size), n_samples)
 
     def _check_parameters(self) -> None:
-        for name, known in (("activation", ACTIVATIONS), ("solver", SOLVERS)):
+        for name, known in (("activation", ACTIVATIONS), ("solver", (*SOLVERS, "lbfgs"))):
             value = getattr(self, name)
             if not callable(value) and value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, known))} or a callable, got {value!r}")
@@ -171,6 +190,8 @@ class Perceptron(BaseEstimator):
             value = getattr(self, name)
             if not least <= value < below:
                 raise ValueError(f"{name} must be in [{least}, {below}), got {value}")
+        if self.solver == "lbfgs" and (self.dropout or self.early_stopping or callable(self.learning_rate)):
+            raise ValueError("solver='lbfgs' takes all samples at once: no dropout, early_stopping or schedule")
         if not self.learning_rate_init > 0:
             raise ValueError(f"learning_rate_init must be positive, got {self.learning_rate_init}")
         if self.batch_size != "auto" and not self.batch_size >= 1:
