@@ -130,7 +130,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         keep(self, locals())
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """One epoch over X and y (a step of "lbfgs") from the weights that are there; the first call needs all classes there will be."""
+        """One epoch (of "lbfgs" a step) from the weights that are there; the first call needs all classes there will be."""
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if not hasattr(self, "classes_"):
