@@ -105,7 +105,7 @@ def _attraction_bound(eps: float, y: Any, points: Array, start: Array, index: Ar
     lost = np.zeros_like(points)  # the whole force where a squared distance overflows
     least = 4 * float(np.finfo(np.float32 if eps > 1e-10 else np.float64).tiny)
     np.add.at(lost, row, np.where(w < least, p * w, 0)[:, None] * np.abs(away))
-    return factor * sizes + lost, 20 * eps * (y[1] + p.sum()) if loss else None
+    return factor * sizes + lost, (20 + len(p)) * eps * (y[1] + p.sum()) if loss else None
 
 
 @bounded(_attraction_bound)
