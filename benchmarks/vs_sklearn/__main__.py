@@ -13,7 +13,10 @@ AGREEMENT = {
     "sklearn, ms": ",.1f",
 }  # fmt: skip
 ACCURACIES = {"model": "", "fastscratch": "", "sklearn": ""}
-DIFFERENCES = "Same parameters, same data; the largest difference over the largest value. Times are of one fit each."
+DIFFERENCES = (
+    "Same parameters, same data; the largest difference over the largest value. Times are single fits in one process, a"
+    " hint: `python -m benchmarks estimators` compares speed."
+)
 SPIRAL = "Three classes of 500 points on the arms of a spiral; accuracy on 500 points that were held out."
 
 

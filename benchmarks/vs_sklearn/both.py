@@ -1,6 +1,5 @@
 """The same estimator from both libraries on the same data; scikit-learn's own data sets, and MNIST."""
 
-import importlib
 import time
 import warnings
 from collections.abc import Callable
@@ -11,14 +10,10 @@ import numpy as np
 
 from fastscratch.data import load_splits
 
+from ..works.estimators import find
+
 Data = tuple[np.ndarray, np.ndarray]
 LIBRARIES = ("fastscratch", "sklearn")
-
-
-def find(library: str, path: str) -> Any:
-    """The class of a path such as "linear_model.Ridge" in a library."""
-    module, _, name = path.rpartition(".")
-    return getattr(importlib.import_module(f"{library}.{module}"), name)
 
 
 @cache
