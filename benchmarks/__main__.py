@@ -7,12 +7,14 @@ estimators fits and predictions, against scikit-learn; seconds each, so ask for 
 scaling    time and memory against batch, width, channels, threads and samples, with the slopes of the log-log lines
 
 Peers: numpy, torch (at its best and as installed), jax, sklearn; avx2 and baseline are fastscratch's own narrower builds.
-Each runs in a process of its own, in turns with ours; what is not installed is left out, with a word.
+Each runs in a process of its own, in turns with ours; what is not installed is left out, with a word. A peer whose result
+differs from ours is not timed, and its row says so. The file has each row as soon as it is measured.
 """
 
 import argparse
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 from . import equal, report, scaling, twins
 from .contest import contest, versions
@@ -63,7 +65,7 @@ def main() -> None:
     if arguments.isa:
         equal.start_anew(arguments.isa, arguments.equal)
     against = _installed(arguments.against)
-    result = {"benchmark": arguments.what, "machine": machine()}
+    result: dict[str, Any] = {"benchmark": arguments.what, "machine": machine()}
     if arguments.what == "scaling":
         result["rows"] = scaling.run(arguments.threads, arguments.match)
     elif arguments.what == "kernels" and against in ([], ["numpy"]):
@@ -71,15 +73,30 @@ def main() -> None:
         result["rows"] = [row for n in arguments.threads for row in twins.run(n, arguments.match)]
     else:
         result["contestants"] = versions(against, arguments.threads[0])
-        result["rows"] = [
-            row
-            for threads in arguments.threads
-            for row in contest(arguments.what, against, threads, match=arguments.match, rounds=arguments.rounds)
-        ]
-    print(report.text(result))
+        _contests(arguments, against, result)
+    _show(arguments, result)
+
+
+def _contests(arguments: argparse.Namespace, against: list[str], result: dict[str, Any]) -> None:
+    """Put the rows into `result`, and into the file as each is finished: what an interruption leaves is not lost."""
+    result.update(unfinished=True, rows=[])
+    try:
+        for threads in arguments.threads:
+            for row in contest(arguments.what, against, threads, match=arguments.match, rounds=arguments.rounds):
+                result["rows"].append(row)
+                if arguments.json:
+                    report.save(arguments.json, result)
+    except BaseException:
+        _show(arguments, result)
+        raise
+    del result["unfinished"]
+
+
+def _show(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
+    print(report.text(result), flush=True)
     if arguments.json:
         report.save(arguments.json, result)
-    if arguments.plot:
+    if arguments.plot and result["rows"]:
         report.plot(arguments.plot, result)
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -73,31 +73,41 @@ def contestants(against: Iterable[str]) -> list[str]:
     return ["fastscratch", *(name for peer in against for name in PEERS.get(peer, [peer]))]
 
 
-def _samples(
-    team: Sequence[Contestant], group: str, work: Work, rounds: int
-) -> tuple[dict[str, dict[str, list[Any]]], dict[str, float]]:
-    """Samples of each contestant and variant, taken in turns, and the numbers that were compared."""
+def _prepared(
+    team: Sequence[Contestant], group: str, work: Work
+) -> tuple[dict[str, list[str]], dict[str, float], dict[str, float]]:
+    """The variants of each contestant that is to be timed, the numbers that were compared, and those that disagree."""
     variants, checks = {}, {}
     for one in team:
         prepared = one.ask("prepare", group=group, name=work.name)
         variants[one.name] = prepared["variants"]
         if prepared["check"] is not None:
             checks[one.name] = prepared["check"]
-    _agree(work, checks)
-    samples: dict[str, dict[str, list[Any]]] = {n: {v: [] for v in vs} for n, vs in variants.items() if vs}
+    disagree = _disagreeing(work, checks)
+    # "torch as installed" is torch.
+    timed = {name: vs for name, vs in variants.items() if vs and not any(name.startswith(peer) for peer in disagree)}
+    return timed, {name: value for name, value in checks.items() if name in timed}, disagree
+
+
+def _samples(
+    team: Sequence[Contestant], variants: dict[str, list[str]], rounds: int
+) -> dict[str, dict[str, list[dict[str, float]]]]:
+    """Samples of each contestant and variant, taken in turns."""
+    samples: dict[str, dict[str, list[Any]]] = {name: {v: [] for v in vs} for name, vs in variants.items()}
     for _ in range(rounds):
         for one in team:
-            for variant in variants[one.name]:
+            for variant in variants.get(one.name, []):
                 samples[one.name][variant].append(one.ask("sample", variant=variant))
-    return samples, checks
+    return samples
 
 
-def _agree(work: Work, checks: dict[str, float]) -> None:
-    """Contestants that compute different things must not be compared."""
-    for name, value in checks.items():
-        ours = checks["fastscratch"]
-        if not abs(value - ours) <= work.agree * max(abs(ours), 1e-3):
-            raise RuntimeError(f"{work.name}: {name} computes {value}, fastscratch {ours}")
+def _disagreeing(work: Work, checks: dict[str, float]) -> dict[str, float]:
+    """The peers that compute something else, which must not be compared, and what they compute."""
+    if not checks:
+        return {}
+    ours = checks["fastscratch"]
+    room = work.agree * max(abs(ours), 1e-3)
+    return {name: value for name, value in checks.items() if name != "fastscratch" and not abs(value - ours) <= room}
 
 
 def _figures(variants: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
@@ -118,25 +128,24 @@ def _figures(variants: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
 
 def contest(
     group: str, against: Sequence[str], threads: int, *, match: str = "", rounds: int = 15
-) -> list[dict[str, Any]]:
-    """One row for each work of the group whose name holds `match`."""
+) -> Iterator[dict[str, Any]]:
+    """One row for each work of the group whose name holds `match`, as soon as it is measured."""
     team = [Contestant(name, threads) for name in contestants(against)]
-    peaks = _peaks(threads) if any(work.flops and match in work.name for work in GROUPS[group]) else {}
-    rows = []
     try:
+        peaks = _peaks(threads) if any(work.flops and match in work.name for work in GROUPS[group]) else {}
         for work in GROUPS[group]:
             if match not in work.name:
                 continue
-            samples, checks = _samples(team, group, work, rounds)
-            figures = {name: _figures(v) for name, v in samples.items()}
+            variants, checks, disagree = _prepared(team, group, work)
+            figures = {name: _figures(v) for name, v in _samples(team, variants, rounds).items()}
             for name, value in checks.items():
                 figures[name]["check"] = value
-            rows.append(_row(work, threads, figures, peaks.get(work.dtype)))
-            print(f"{work.name}, {threads} threads: {_brief(rows[-1])}", file=sys.stderr, flush=True)
+            row = _row(work, threads, figures, peaks.get(work.dtype), disagree)
+            print(f"{work.name}, {threads} threads: {_brief(row)}", file=sys.stderr, flush=True)
+            yield row
     finally:
         for one in team:
             one.close()
-    return rows
 
 
 def _peaks(threads: int) -> dict[str, float]:
@@ -144,9 +153,15 @@ def _peaks(threads: int) -> dict[str, float]:
     return fs.profiler.limits(fs.backend.get_isa() or "numpy", threads).peak
 
 
-def _row(work: Work, threads: int, figures: dict[str, Any], peak: float | None = None) -> dict[str, Any]:
-    ours = figures["fastscratch"]
-    row: dict[str, Any] = {"work": work.name, "threads": threads, "target": work.target, "figures": figures}
+def _row(
+    work: Work,
+    threads: int,
+    figures: dict[str, Any],
+    peak: float | None = None,
+    disagree: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    ours, target = figures["fastscratch"], work.target_for(threads)
+    row: dict[str, Any] = {"work": work.name, "threads": threads, "target": target, "figures": figures}
     row["ratios"] = {name: f["median"] / ours["median"] for name, f in figures.items() if name != "fastscratch"}
     row["ratios_of_minima"] = {name: f["min"] / ours["min"] for name, f in figures.items() if name != "fastscratch"}
     if work.target_installed:
@@ -156,17 +171,27 @@ def _row(work: Work, threads: int, figures: dict[str, Any], peak: float | None =
         if peak and not work.images:  # Winograd's algorithm computes images with fewer operations than the formula has
             row["peak_gflops"], row["limit"] = peak / 1e9, work.flops / peak
     best = [ratio for name, ratio in row["ratios"].items() if name in JUDGES]
-    if best and work.target:
-        row["reached"] = min(best) >= work.target
+    if best and target:
+        row["reached"] = min(best) >= target
+    if disagree:
+        row["disagree"], row["reached"] = dict(disagree), False
     return row
 
 
 def _brief(row: dict[str, Any]) -> str:
     text = f"{1e6 * row['figures']['fastscratch']['median']:.1f} us"
     text += "".join(f", {name} {ratio:.2f}x" for name, ratio in row["ratios"].items())
+    if "disagree" in row:
+        return f"{text} ({disagreement(row)})"
     if "reached" in row:
         text += f" ({'reached' if row['reached'] else 'missed'} {row['target']})"
     return text
+
+
+def disagreement(row: dict[str, Any]) -> str:
+    """Who computes something else, in words."""
+    others = ", ".join(f"{name} computes {value:.10g}" for name, value in row["disagree"].items())
+    return f"not compared: {others}, fastscratch {row['figures']['fastscratch']['check']:.10g}"
 
 
 def versions(against: Sequence[str], threads: int) -> dict[str, Any]:

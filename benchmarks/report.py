@@ -9,7 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .contest import JUDGES
+from fastscratch.files import atomic_write
+
+from .contest import JUDGES, disagreement
 from .reasons import reason
 from .timing import table
 
@@ -32,9 +34,10 @@ Result = dict[str, Any]
 
 
 def save(path: str | Path, result: Result) -> None:
-    """Write a result as JSON."""
+    """Write a result as JSON, the whole of it or nothing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(result, indent=1) + "\n")
+    with atomic_write(path, "w") as file:
+        file.write(json.dumps(result, indent=1) + "\n")
 
 
 def _time(seconds: float) -> str:
@@ -49,7 +52,7 @@ def threads(count: int) -> str:
 
 
 def _peers(rows: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row["ratios"]))
+    return list(dict.fromkeys(name for row in rows for name in (*row["ratios"], *row.get("disagree", {}))))
 
 
 def _contest_table(rows: list[dict[str, Any]]) -> str:
@@ -60,10 +63,12 @@ def _contest_table(rows: list[dict[str, Any]]) -> str:
         for peer in peers:
             known = peer in row["ratios"]
             line[f"{peer} / ours"] = f"{row['ratios'][peer]:.2f} ({row['ratios_of_minima'][peer]:.2f})" if known else ""
+            if peer in row.get("disagree", {}):
+                line[f"{peer} / ours"] = "disagrees"
         line["GFLOP/s"] = f"{row['gflops']:.0f}" if "gflops" in row else ""
         if any("limit" in other for other in rows):
             line["products at the peak"] = _time(row["limit"]) if "limit" in row else ""
-        line["target"] = f"{row['target']:g}" if "reached" in row else ""
+        line["target"] = f"{row['target']:g}" if "reached" in row and row["target"] else ""
         line["reached"] = {True: "yes", False: "**no**", None: ""}[row.get("reached")]
         lines.append(line)
     return table(lines, dict.fromkeys(lines[0], ""))
@@ -76,6 +81,9 @@ def missed(rows: list[dict[str, Any]]) -> str:
         return ""
     lines = ["", "Missed, and why:", ""]
     for row in found:
+        if "disagree" in row:
+            lines.append(f"- {row['work']}, {threads(row['threads'])}: {disagreement(row)}.")
+            continue
         best = min(ratio for name, ratio in row["ratios"].items() if name in JUDGES)
         why = reason(row["work"]) + _at_best(row)
         lines.append(f"- {row['work']}, {threads(row['threads'])}: {best:.2f} of {row['target']:g}. {why}")
@@ -139,6 +147,8 @@ def text(result: Result) -> str:
     if kind in ("twins", "scaling"):
         return f"{HEADS[kind]}\n\n{(_twins_table if kind == 'twins' else _scaling_table)(rows)}"
     parts = [HEADS.get(kind), CONTEST, None if kind == "estimators" else TENSORS]
+    if "unfinished" in result:
+        parts.append("The run was interrupted: only what was finished.")
     return f"{' '.join(filter(None, parts))}\n\n{_contest_table(rows)}\n{missed(rows)}"
 
 
@@ -189,10 +199,13 @@ def _plot_ratios(plt: Any, rows: list[dict[str, Any]]) -> Any:
         y = [n + (i - (len(counts) - 1) / 2) * height for n, name in enumerate(names) if name in of]
         width = [_ratio_of(of[name]) - 1 for name in names if name in of]
         axes.barh(y, width, height, left=1, label=threads(count))
-    targets = {row.get("work") or row["operation"]: row["target"] for row in rows if row.get("target")}
+    targets = [
+        (row["target"], names.index(label) + (counts.index(row["threads"]) - (len(counts) - 1) / 2) * height)
+        for label, row in zip(labels, rows, strict=True)
+        if row.get("target")
+    ]
     if targets:
-        at = [n for n, name in enumerate(names) if name in targets]
-        axes.plot([targets[names[n]] for n in at], at, "k|", markersize=9, label="target")
+        axes.plot(*zip(*targets, strict=True), "k|", markersize=5, label="target")
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()

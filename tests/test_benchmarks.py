@@ -129,16 +129,111 @@ def test_memory_is_watched_for_each_network(threads):
     assert all(row["step"] in memory.text(rows) for row in rows)
 
 
-def test_contestants_that_disagree_are_not_compared():
-    from benchmarks.contest import _agree
-    from benchmarks.works.work import Work
+class _Played:
+    """A contestant that is no process: it says 1 and takes a second, but for what `other` gives it to say."""
+
+    other, closed = {}, 0
+
+    def __init__(self, name, threads):
+        self.name = name
+
+    def ask(self, do, **arguments):
+        if do == "sample":
+            return {"seconds": 1.0, "faults": 0}
+        said = self.other.get((self.name, arguments.get("name")), 1.0)
+        if isinstance(said, BaseException):
+            raise said
+        return {"variants": [""], "check": said, "version": "0"}
+
+    def close(self):
+        type(self).closed += 1
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """Three works with played contestants; their answers are set in what is returned."""
+    from benchmarks import contest
+    from benchmarks.works import GROUPS, Work
+
+    works = [Work(name, lambda library: lambda: None, 0.5) for name in ("first", "second", "third")]
+    monkeypatch.setitem(GROUPS, "estimators", works)
+    monkeypatch.setattr(contest, "Contestant", _Played)
+    monkeypatch.setattr(_Played, "other", {})
+    monkeypatch.setattr(_Played, "closed", 0)
+    return _Played.other
+
+
+@pytest.mark.parametrize("value", [1.1, float("nan")])
+def test_contestants_that_disagree_are_a_row_that_says_so(played, value):
+    from benchmarks import report
+    from benchmarks.contest import contest
+
+    played["sklearn", "second"] = value
+    rows = list(contest("estimators", ["sklearn", "torch"], 1, rounds=2))
+    assert [row["reached"] for row in rows] == [True, False, True]
+    assert "sklearn" not in rows[1]["ratios"] and rows[1]["ratios"]["torch"] == 1  # and still no target is reached
+    text = report.text({"benchmark": "estimators", "rows": rows})
+    assert f"second, 1 thread: not compared: sklearn computes {value}, fastscratch 1." in text
+    assert "disagrees" in next(line for line in text.splitlines() if "| " in line and "second" in line)
+    assert text.count("disagrees") == 1 and text.count("**no**") == 1
+    assert _Played.closed == 4
+
+
+def test_a_library_that_disagrees_is_not_timed_in_any_setting(played):
+    from benchmarks import report
+    from benchmarks.contest import contest
+
+    played["torch", "first"] = 2.0
+    (row,) = contest("estimators", ["torch"], 1, match="first", rounds=1)
+    assert row["ratios"] == {} and row["disagree"] == {"torch": 2.0}
+    assert "disagrees" in report.text({"benchmark": "steps", "rows": [row]})
+
+
+def test_numbers_agree_within_the_work_s_own_bound(played):
+    from benchmarks.contest import _disagreeing
+    from benchmarks.works import Work
 
     work = Work("w", lambda library: lambda: None)
-    _agree(work, {"fastscratch": 1.0, "torch": 1.0001})
-    with pytest.raises(RuntimeError, match=r"torch computes 1\.1, fastscratch 1\.0"):
-        _agree(work, {"fastscratch": 1.0, "torch": 1.1})
-    with pytest.raises(RuntimeError, match="torch computes nan"):
-        _agree(work, {"fastscratch": 1.0, "torch": float("nan")})
+    assert _disagreeing(work, {"fastscratch": 1.0, "torch": 1.0009}) == {}
+    assert _disagreeing(work, {"fastscratch": 1.0, "torch": 1.002}) == {"torch": 1.002}
+    assert _disagreeing(work, {}) == {}
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), RuntimeError("the process ended")])
+def test_rows_that_are_finished_outlive_an_interruption(played, monkeypatch, tmp_path, capsys, fault):
+    from benchmarks import __main__ as command
+
+    monkeypatch.setattr(command, "_installed", lambda peers: peers)
+    monkeypatch.setattr(
+        sys, "argv", ["benchmarks", "estimators", "--against", "sklearn", "--json", str(tmp_path / "e.json")]
+    )
+    played["sklearn", "third"] = fault
+    with pytest.raises(type(fault)):
+        command.main()
+    result = json.loads((tmp_path / "e.json").read_text())
+    assert [row["work"] for row in result["rows"]] == ["first", "second"] and result["unfinished"]
+    shown = capsys.readouterr().out
+    assert "The run was interrupted" in shown and "second" in shown
+    del played["sklearn", "third"]
+    command.main()
+    result = json.loads((tmp_path / "e.json").read_text())
+    assert len(result["rows"]) == 3 and "unfinished" not in result
+    assert "interrupted" not in capsys.readouterr().out
+
+
+def test_a_target_may_be_of_one_number_of_threads():
+    from benchmarks.contest import _row as row
+    from benchmarks.works import GROUPS, Work
+
+    figures = {name: {"median": t, "min": t, "spread": 0.0} for name, t in (("fastscratch", 1.0), ("sklearn", 1.2))}
+    work = Work("w", lambda library: lambda: None, {1: 1.15, 2: 1.3})
+    assert [row(work, n, figures)["target"] for n in (1, 2, 3)] == [1.15, 1.3, None]
+    assert [row(work, n, figures).get("reached") for n in (1, 2, 3)] == [True, False, None]
+    targets = {w.name: w.target for w in GROUPS["kernels"] if w.name.startswith("cholesky in place float64")}
+    assert targets == {
+        "cholesky in place float64 4000": {1: 1.0, 2: 1.3},
+        "cholesky in place float64 8000": {1: 1.15, 2: 1.3},
+    }
 
 
 def test_the_products_at_the_peak_stand_beside_what_was_missed() -> None:

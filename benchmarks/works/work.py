@@ -1,6 +1,6 @@
 """A piece of work that several libraries do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +14,12 @@ class Work:
     build(library) returns the call to time. It computes the same in every library: check(result of the call), where given,
     is a number that must agree. peers holds the same work in libraries that do not speak PyTorch; ours_alone: PyTorch has
     no such operation; flops: of products, in dtype. agree: by how much, relatively, the numbers of `check` may differ.
+    target: the ratio to reach, or one for each number of threads that has one.
     """
 
     name: str
     build: Callable[[Library], Call]
-    target: float | None = None
+    target: float | Mapping[int, float] | None = None
     target_installed: float | None = None
     flops: float | None = None
     dtype: str = "float32"
@@ -27,3 +28,7 @@ class Work:
     peers: dict[str, Callable[[int], Call]] = field(default_factory=dict)
     ours_alone: bool = False
     agree: float = 1e-3
+
+    def target_for(self, threads: int) -> float | None:
+        """The ratio to reach with so many threads."""
+        return self.target.get(threads) if isinstance(self.target, Mapping) else self.target
