@@ -60,6 +60,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import (
         cluster,
+        data,
         decomposition,
         kernel_ridge,
         linear_model,
@@ -68,10 +69,13 @@ if TYPE_CHECKING:
         neural_network,
         preprocessing,
         profiler,
+        train,
+        viz,
     )
 else:
     _ON_DEMAND = {
         "cluster",
+        "data",
         "decomposition",
         "kernel_ridge",
         "linear_model",
@@ -80,6 +84,8 @@ else:
         "neural_network",
         "preprocessing",
         "profiler",
+        "train",
+        "viz",
     }
 
     def __getattr__(name):
