@@ -42,7 +42,7 @@ def test_train_leaves_a_whole_run(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "test " in printed.out
     assert str(folder) in printed.out
     assert "epoch 2/2" in printed.err
-    names = {"checkpoints", "config.json", "confusion.svg", "curves.svg", "environment.json"}
+    names = {"checkpoints", "config.toml", "environment.json", "figures", "gradients.jsonl", "log.txt"}
     assert {p.name for p in folder.iterdir()} == names | {"metrics.jsonl", "results.json"}
     results = json.loads((folder / "results.json").read_text())
     assert results["test"]["accuracy"] > 0.3
@@ -50,8 +50,13 @@ def test_train_leaves_a_whole_run(tmp_path: Path, capsys: pytest.CaptureFixture[
     right = np.trace(results["confusion"]) / results["samples"]
     assert right == pytest.approx(results["test"]["accuracy"], abs=1e-6)
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
+    norms = [json.loads(line) for line in (folder / "gradients.jsonl").read_text().splitlines()]
+    assert [set(row) for row in norms] == [{"epoch", "1.weight", "1.bias", "3.weight", "3.bias"}] * 2
+    assert all(value > 0 for row in norms for value in row.values())
+    log = (folder / "log.txt").read_text()
+    assert "epoch 2/2" in log and "digits (400 training" in log and str(folder) in log
     for picture in ("curves.svg", "confusion.svg"):
-        ElementTree.parse(folder / picture)
+        ElementTree.parse(folder / "figures" / picture)
 
 
 def test_evaluate_repeats_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,12 +83,12 @@ def test_evaluate_on_another_data_set(tmp_path: Path, capsys: pytest.CaptureFixt
     assert float(printed.split("accuracy ")[1].split()[0].rstrip(",")) < 0.3
 
 
-@pytest.mark.parametrize("model", ["cnn", "cnn1d", "autoencoder"])
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains(tmp_path: Path, model: str) -> None:
     quick = ["--data", "digits", "--samples", "64", "--validation", "32", "--epochs", "1", "--batch-size", "32"]
     assert main(["train", "--model", model, *quick, "--runs", str(tmp_path)]) == 0
     picture = "reconstructions.png" if model == "autoencoder" else "confusion.svg"
-    assert (run_folder(tmp_path) / picture).stat().st_size > 500
+    assert (run_folder(tmp_path) / "figures" / picture).stat().st_size > 500
 
 
 def test_interrupted_and_resumed_is_as_never_stopped(tmp_path: Path) -> None:
@@ -128,10 +133,28 @@ def test_interrupted_and_resumed_is_as_never_stopped(tmp_path: Path) -> None:
         ),
         (["evaluate", "nowhere"], "nowhere is not a run folder"),
         (["resume", "nowhere"], "nowhere is not a run folder"),
-        (["train", "--model", "vgg"], "invalid choice: 'vgg'"),
-        (["train", "--epochs", "two"], "--epochs: must be a whole number, got 'two'"),
-        (["train", "--seed", "-1"], "--seed: must be at least 0, got -1"),
+        (["train", "--model", "vgg"], "--model: unknown model 'vgg': known are mlp, cnn"),
+        (["train", "--epochs", "two"], "--epochs must be a whole number, got 'two'"),
+        (["train", "--seed", "-1"], "--seed must be at least 0, got -1"),
         (["train", "--lr", "nan"], "--lr must be positive, got nan"),
+        (["train", "--validation", "0.5"], "--validation must be a whole number, got '0.5'"),
+        (["train", "--weight-decay", "inf"], "--weight-decay must be at least 0, got inf"),
+        (["train", "--dropout", "1"], "--dropout must be in [0, 1), got 1"),
+        (["train", "--dropout", "0.5", "--data", "digits"], "'cnn' has no dropout to set; those that have are mlp"),
+        (["train", "--model", "cnn-bm"], "unknown model 'cnn-bm': did you mean 'cnn-bn'?"),
+        (["train", "--model", "nowhere:Net"], "model 'nowhere:Net': ModuleNotFoundError: No module named 'nowhere'"),
+        (["train", "--model", "fastscratch.models:Residua"], "unknown class 'Residua': did you mean 'Residual'?"),
+        (["train", "--model", "fastscratch.models:Residual", *QUICK], "cannot be made without arguments"),
+        (["train", "--model", "json:JSONDecoder", *QUICK], "makes a JSONDecoder, not a fastscratch.nn.Module"),
+        (["train", "--optimizer", "adm"], "--optimizer: unknown optimizer 'adm': did you mean 'adam'?"),
+        (["train", "--schedule", "cosin"], "--schedule: unknown schedule 'cosin': did you mean 'cosine'?"),
+        (["train", "--btch-size", "3"], "unknown option '--btch-size': did you mean '--batch-size'?"),
+        (["trian"], "unknown command 'trian': did you mean 'train'?"),
+        (["train", "nowhere.toml"], "No such file or directory: 'nowhere.toml'"),
+        (["train", "a.toml", "b.toml"], "unexpected argument: b.toml"),
+        (["evaluate"], "the following arguments are required: RUN"),
+        (["summary", "lent"], "unknown model 'lent': did you mean 'lenet'?"),
+        (["summary", "cnn", "--shape", "1,x"], "--shape must be whole numbers with commas between, got '1,x'"),
         (["train", "--model", "mlp", *QUICK, "--runs", "a-file"], "Not a directory: 'a-file"),
         (["train", "--model", "mlp", *QUICK, "--lr", "1e38"], "the loss is nan in epoch 1, batch 3 of 7"),
     ],
@@ -185,20 +208,20 @@ def test_damaged_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     capsys.readouterr()
     assert main(["evaluate", str(folder)]) == 2
     assert str(best) in capsys.readouterr().err
-    (folder / "config.json").write_text("{")
+    (folder / "config.toml").write_text("{")
     assert main(["evaluate", str(folder)]) == 2
-    assert "config.json is not the configuration of a run" in capsys.readouterr().err
+    assert "config.toml is not the configuration of a run" in capsys.readouterr().err
 
 
 def test_run_of_another_version_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)])
     folder = run_folder(tmp_path)
-    config = (folder / "config.json").read_text()
-    (folder / "config.json").write_text(config.replace('"sgd"', '"lion"'))
+    config = (folder / "config.toml").read_text()
+    (folder / "config.toml").write_text(config.replace('"sgd"', '"lion"'))
     capsys.readouterr()
     assert main(["resume", str(folder)]) == 2
     assert "unknown optimizer 'lion': known are sgd, rmsprop" in capsys.readouterr().err
-    (folder / "config.json").write_text(config)
+    (folder / "config.toml").write_text(config)
     best = folder / "checkpoints" / "best.safetensors"
     save_checkpoint(best, model=MODELS["mlp"]())
     assert main(["evaluate", str(folder)]) == 2
@@ -223,7 +246,7 @@ def test_a_run_is_not_continued_on_other_data(
     capsys.readouterr()
     for command in ("resume", "evaluate"):
         assert main([command, str(folder)]) == 2
-        assert f"{folder} was trained on mnist, which is not to be had now: digits" in capsys.readouterr().err
+        assert "mnist was not found" in capsys.readouterr().err
 
 
 def test_nothing_is_left_of_a_run_that_cannot_be_described(

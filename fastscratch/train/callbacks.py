@@ -129,6 +129,8 @@ class ModelCheckpoint(Callback):
         As in EarlyStopping.
     every_steps : int, optional
         Also write ``last`` after so many optimizer steps; a resume goes on from there, inside the epoch.
+    every_epochs : int, optional
+        Also keep ``epoch-0010.safetensors`` and so on after every so many epochs.
     """
 
     def __init__(
@@ -137,11 +139,13 @@ class ModelCheckpoint(Callback):
         monitor: str = "val_loss",
         mode: str = "auto",
         every_steps: int | None = None,
+        every_epochs: int | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.monitor = monitor
         self.sign = _sign(monitor, mode)
         self.every_steps = every_steps
+        self.every_epochs = every_epochs
         self.best = -math.inf
         self.best_epoch = 0
 
@@ -167,6 +171,8 @@ class ModelCheckpoint(Callback):
         if value > self.best:
             self.best, self.best_epoch = value, int(logs["epoch"])
             trainer.save(self.best_path)
+        if self.every_epochs and trainer.epoch % self.every_epochs == 0:
+            trainer.save(self.folder / f"epoch-{trainer.epoch:04d}.safetensors")
         trainer.save(self.last_path)
 
     def on_fit_end(self, trainer: Trainer) -> None:

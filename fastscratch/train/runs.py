@@ -1,4 +1,16 @@
-"""Run folders: where a training leaves everything it made."""
+"""Run folders: where a training leaves everything it made.
+
+::
+
+    config.toml          the settings, all of them: `fastscratch train config.toml` does it again
+    environment.json     versions, processor, threads
+    log.txt              what was said, with the time
+    metrics.jsonl        a line per epoch;  gradients.jsonl: the norms of the gradients
+    checkpoints/         best, last, and those of every n-th epoch
+    figures/             curves, confusion matrix
+    tensorboard/         event files, if they were asked for
+    results.json         the best epoch on the test set, once the training is over
+"""
 
 import json
 import os
@@ -14,18 +26,27 @@ import numpy as np
 from .. import __version__, backend
 from ..files import atomic_write
 from ..machine import processor
+from .settings import Settings, read_settings, resolve
+
+CONFIG = "config.toml"
 
 
-def start_run(root: str | Path, name: str, config: dict[str, Any]) -> Path:
-    """A new run folder with its config.json and environment.json; none if they cannot be written."""
+def start_run(root: str | Path, name: str, settings: Settings) -> Path:
+    """A new run folder root/<date>-<time>-<name> with its configuration; none if that cannot be written."""
     folder = new_run(root, name)
     try:
-        write_json(folder / "config.json", config)
-        write_json(folder / "environment.json", environment())
+        describe_run(folder, settings)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return folder
+
+
+def describe_run(folder: Path, settings: Settings) -> None:
+    """Write a run's config.toml and environment.json."""
+    write_json(folder / "environment.json", environment())
+    with atomic_write(folder / CONFIG, "w") as file:
+        file.write(f"# fastscratch {__version__}\n\n{settings.to_toml()}")
 
 
 def new_run(root: str | Path, name: str) -> Path:
@@ -40,6 +61,42 @@ def new_run(root: str | Path, name: str) -> Path:
         except FileExistsError:
             continue
     raise FileExistsError(f"no free name for a run in {root}")
+
+
+def settings_of(folder: Path) -> Settings:
+    """The settings that a run was started with.
+
+    Raises
+    ------
+    ValueError
+        If the folder is not a run's, or its configuration not one of this version.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise ValueError(f"{folder} is not a run folder: it has no {CONFIG}")
+    try:
+        return resolve(read_settings(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is not the configuration of a run: {str(error).removeprefix(f'{path}: ')}") from None
+
+
+def checkpoint(folder: Path, name: str) -> Path:
+    """The path of a run's checkpoint, "best" or "last"; FileNotFoundError if it has none."""
+    path = folder / "checkpoints" / f"{name}.safetensors"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} has no {name} checkpoint ({path.name})")
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON Lines file; ValueError that names it if a line is none."""
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON Lines: {error}") from None
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{path} is not JSON Lines: each line is to be an object")
+    return rows
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,74 +3,79 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import random
+from .. import models, random
 from ..data import DataLoader, TensorDataset, load_splits
-from ..data.registry import Samples
+from ..data.registry import Samples, dataset_names
 from ..files import atomic_write
 from ..metrics import accuracy, confusion_matrix
 from ..nn import functional as F
 from ..tensor import Tensor, wrap
 from ..viz import confusion_svg, curves_svg, image_grid, write_png
 from . import runs
-from .callbacks import EarlyStopping, JSONLinesLogger, ModelCheckpoint
+from .callbacks import Callback, EarlyStopping, JSONLinesLogger, ModelCheckpoint
 from .checkpoint import load_checkpoint
+from .gradients import GradientNorms
+from .log import Log
 from .progress import ProgressBar
-from .recipes import Recipe
+from .recipes import OPTIMIZERS, SCHEDULES
+from .settings import Settings
 from .trainer import Trainer, trainer_state
 
 _DRAWN = (20_000, 4_000)  # training and test digits, where they are drawn and no number is given
 _EVALUATION_BATCH = 500
-_CLASSES = 10  # that the networks tell apart
+_CLASSES = 10  # that the networks of ours tell apart
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What a training depends on; saved with the run."""
-
-    recipe: Recipe
-    data: str | None = None
-    validation: int = 5000
-    patience: int | None = None
-    samples: int | None = None
-    seed: int = 0
-    download: bool = True
+Splits = tuple[Samples, Samples]
 
 
 class Session:
-    """Everything that one training needs, made from its settings alone."""
+    """Everything that one training needs, made from its settings alone.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        recipe = settings.recipe
-        train, self.test_samples = _load(settings)
-        _check_fits(train, recipe)
+    Parameters
+    ----------
+    settings : Settings
+    data : pair of Samples, optional
+        Training and test samples that are already there, as :func:`load` gave them for these settings.
+    """
+
+    def __init__(self, settings: Settings, data: Splits | None = None) -> None:
+        train, self.test_samples = data or load(settings)
+        _check_fits(train, settings)
+        # What was found is what the run was trained on, wherever it is resumed.
+        self.settings = replace(settings, data=_lasting_name(settings, train))
         self.train_samples, self.validation_samples = _hold_out(train, settings)
         random.manual_seed(settings.seed)
-        self.model = recipe.build()
-        self.loader = DataLoader(self._dataset(self.train_samples), batch_size=recipe.batch_size, shuffle=True)
-        optimizer = recipe.make_optimizer(self.model.parameters())
-        self.stopping = None
-        if settings.patience:
-            self.stopping = EarlyStopping(self.monitor, patience=settings.patience)
-        self.trainer = Trainer(
+        self.model = models.build(settings.model, dropout=settings.dropout)
+        self.loader = DataLoader(self._dataset(self.train_samples), batch_size=settings.batch_size, shuffle=True)
+        self.stopping = EarlyStopping(self.monitor, patience=settings.patience) if settings.patience else None
+        self.trainer = self._trainer()
+
+    def _trainer(self) -> Trainer:
+        settings = self.settings
+        make = OPTIMIZERS[settings.optimizer]
+        optimizer = make(self.model.parameters(), settings.lr, settings.weight_decay, settings.momentum)
+        steps = len(self.loader)
+        return Trainer(
             self.model,
             optimizer,
-            F.mse_loss if recipe.reconstruct else F.cross_entropy,
-            metrics={} if recipe.reconstruct else {"accuracy": accuracy},
-            scheduler=recipe.make_scheduler(optimizer, recipe.epochs * len(self.loader)),
+            F.mse_loss if settings.reconstruct else F.cross_entropy,
+            metrics={} if settings.reconstruct else {"accuracy": accuracy},
+            scheduler=SCHEDULES[settings.schedule](optimizer, settings.lr, settings.epochs * steps, steps),
             scheduler_interval="step",
+            clip_grad_norm=settings.clip_grad_norm,
         )
 
     @property
     def monitor(self) -> str:
         """What the best epoch is chosen by."""
-        return "val_loss" if self.settings.recipe.reconstruct else "val_accuracy"
+        return "val_loss" if self.settings.reconstruct else "val_accuracy"
 
     @property
     def stopping_reason(self) -> str:
@@ -94,32 +99,43 @@ class Session:
         return sum(p.numel() for p in self.model.parameters())
 
     def _dataset(self, samples: Samples) -> TensorDataset:
-        images = _scale(samples.data)
-        target = images.reshape(len(samples), -1) if self.settings.recipe.reconstruct else Tensor(samples.targets)
-        return TensorDataset(images, target)
+        inputs = scale(samples.data)
+        target = inputs.reshape(len(samples), -1) if self.settings.reconstruct else Tensor(samples.targets)
+        return TensorDataset(inputs, target)
 
     def _batches(self, samples: Samples) -> DataLoader:
         return DataLoader(self._dataset(samples), batch_size=_EVALUATION_BATCH)
 
-    def fit(self, folder: Path) -> None:
-        """Train, leaving checkpoints and metrics in the folder."""
-        checkpoints = ModelCheckpoint(folder / "checkpoints", monitor=self.monitor)
-        self._attach(folder, checkpoints)
+    def attach(self, folder: Path, watchers: Sequence[Callback] = ()) -> None:
+        """Let the training leave its checkpoints, metrics and log in a folder, with others looking on."""
+        settings = self.settings
+        checkpoints = ModelCheckpoint(
+            folder / "checkpoints",
+            monitor=self.monitor,
+            every_steps=settings.save_steps,
+            every_epochs=settings.save_every,
+        )
+        callbacks: list[Callback] = [*watchers, JSONLinesLogger(folder / "metrics.jsonl"), Log(folder / "log.txt")]
+        callbacks.append(GradientNorms(folder / "gradients.jsonl"))
+        if self.stopping:
+            callbacks.append(self.stopping)
+        self.trainer.callbacks = [*callbacks, checkpoints]
+
+    def fit(self, folder: Path, watchers: Sequence[Callback] | None = None) -> None:
+        """Train, or do what is left of a training that was resumed, leaving everything in the folder.
+
+        `watchers` are callbacks beside those that write; a progress bar unless said.
+        """
+        if not self.trainer.callbacks:
+            self.attach(folder, [ProgressBar()] if watchers is None else watchers)
         start = time.perf_counter()
-        self.trainer.fit(self.loader, self._batches(self.validation_samples), self.settings.recipe.epochs)
+        self.trainer.fit(self.loader, self._batches(self.validation_samples), self.settings.epochs)
         self.seconds = time.perf_counter() - start
 
-    def resume(self, checkpoint: Path, folder: Path) -> None:
-        """Take the state of a checkpoint of this run."""
-        self._attach(folder, ModelCheckpoint(folder / "checkpoints", monitor=self.monitor))
-        self.trainer.resume(checkpoint)
-
-    def _attach(self, folder: Path, checkpoints: ModelCheckpoint) -> None:
-        """Give the trainer its callbacks, once."""
-        if not self.trainer.callbacks:
-            stopping = [self.stopping] if self.stopping else []
-            logger = JSONLinesLogger(folder / "metrics.jsonl")
-            self.trainer.callbacks = [ProgressBar(), logger, *stopping, checkpoints]
+    def resume(self, folder: Path, watchers: Sequence[Callback] | None = None) -> None:
+        """Take the state of the last checkpoint of this run."""
+        self.attach(folder, [ProgressBar()] if watchers is None else watchers)
+        self.trainer.resume(runs.checkpoint(folder, "last"))
 
     def test(self, checkpoint: Path) -> dict[str, Any]:
         """Evaluate a checkpoint on the test set."""
@@ -129,8 +145,8 @@ class Session:
             "samples": len(self.test_samples),
             "best_epoch": trainer_state(checkpoint, extra)["epoch"],
         }
-        if not self.settings.recipe.reconstruct:
-            predicted = self.trainer.predict(_scale(self.test_samples.data)).argmax(1)
+        if not self.settings.reconstruct:
+            predicted = self.trainer.predict(scale(self.test_samples.data)).argmax(1)
             classes = list(self.test_samples.classes)
             matrix = confusion_matrix(self.test_samples.targets, predicted.numpy(), labels=range(len(classes)))
             results.update(classes=classes, confusion=matrix.tolist())
@@ -138,26 +154,37 @@ class Session:
 
     def report(self, folder: Path) -> dict[str, Any]:
         """Test the best checkpoint, and leave the results and pictures in the run folder."""
-        results = self.test(folder / "checkpoints" / "best.safetensors")
-        results.update(epochs=len(self.trainer.history), seconds=sum(self.trainer.history["seconds"]))
+        results = self.test(runs.checkpoint(folder, "best"))
+        rows = self.trainer.history.rows
+        results["validation"] = {
+            name.removeprefix("val_"): value
+            for name, value in rows[results["best_epoch"] - 1].items()
+            if name.startswith("val_")
+        }
+        results.update(epochs=len(rows), seconds=sum(row["seconds"] for row in rows))
         runs.write_json(folder / "results.json", results)
-        names = ["loss"] if self.settings.recipe.reconstruct else ["loss", "accuracy"]
-        _write_text(folder / "curves.svg", curves_svg(self.trainer.history.rows, names))
-        if self.settings.recipe.reconstruct:
-            write_png(folder / "reconstructions.png", self._reconstructions())
-        else:
-            title = f"{self.settings.recipe.model} on {self.test_samples.name}: {results['test']['accuracy']:.2%}"
-            _write_text(folder / "confusion.svg", confusion_svg(results["confusion"], results["classes"], title))
+        self._draw(folder / "figures", results)
         return results
+
+    def _draw(self, folder: Path, results: dict[str, Any]) -> None:
+        folder.mkdir(exist_ok=True)
+        names = ["loss"] if self.settings.reconstruct else ["loss", "accuracy"]
+        _write_text(folder / "curves.svg", curves_svg(self.trainer.history.rows, names))
+        if not self.settings.reconstruct:
+            title = f"{self.settings.model} on {self.test_samples.name}: {results['test']['accuracy']:.2%}"
+            _write_text(folder / "confusion.svg", confusion_svg(results["confusion"], results["classes"], title))
+        elif np.ndim(self.test_samples.data) == 3:
+            write_png(folder / "reconstructions.png", self._reconstructions())
 
     def _reconstructions(self, count: int = 16) -> Any:
         """Test images above what the network makes of them."""
-        images = _scale(self.test_samples.data[:count])
+        images = scale(self.test_samples.data[:count])
         made = self.trainer.predict(images)
-        return image_grid(np.concatenate([images.array[:, 0], made.array.reshape(-1, 28, 28)]), columns=len(images))
+        originals = images.array[:, 0]
+        return image_grid(np.concatenate([originals, made.array.reshape(originals.shape)]), columns=len(images))
 
 
-def _load(settings: Settings) -> tuple[Samples, Samples]:
+def load(settings: Settings) -> Splits:
     """The data that was asked for; without a wish MNIST, or drawn digits where it is not to be had."""
     name = settings.data or "mnist"
     n_train = None if settings.samples is None else settings.samples + settings.validation
@@ -173,17 +200,26 @@ def _load(settings: Settings) -> tuple[Samples, Samples]:
     return train, test
 
 
-def _check_fits(samples: Samples, recipe: Recipe) -> None:
-    """ValueError for data that is not for these networks."""
+def _lasting_name(settings: Settings, found: Samples) -> str:
+    """What the data is called in a configuration that may be read in another folder."""
+    if settings.data is None or settings.data in dataset_names():
+        return found.name
+    return str(Path(settings.data).resolve())
+
+
+def _check_fits(samples: Samples, settings: Settings) -> None:
+    """ValueError for data that is not for our networks; what others take, they know."""
+    if settings.model not in models.MODELS:
+        return
     if np.ndim(samples.data) != 3 or samples.data.shape[1:] != (28, 28):
         shape = samples.data.shape[1:]
         raise ValueError(f"the networks take 28x28 images, {samples.name} has samples of shape {shape}")
-    if len(samples.classes) > _CLASSES and not recipe.reconstruct:
+    if len(samples.classes) > _CLASSES and not settings.reconstruct:
         known = f"labels 0 to {_CLASSES - 1}"
         raise ValueError(f"the networks know {known}, {samples.name} has labels up to {len(samples.classes) - 1}")
 
 
-def _hold_out(train: Samples, settings: Settings) -> tuple[Samples, Samples]:
+def _hold_out(train: Samples, settings: Settings) -> Splits:
     """Split off the validation samples, drawn by the seed."""
     if settings.validation >= len(train):
         raise ValueError(f"{settings.validation} validation samples of {len(train)} leave none to train on")
@@ -196,9 +232,11 @@ def _take(samples: Samples, index: Any) -> Samples:
     return replace(samples, data=samples.data[index], targets=samples.targets[index])
 
 
-def _scale(images: Any) -> Tensor:
-    """uint8 (N, 28, 28) as float32 (N, 1, 28, 28) in [0, 1]."""
-    return wrap((images[:, None].astype(np.float32)) / np.float32(255))
+def scale(data: Any) -> Tensor:
+    """uint8 images (N, H, W) as float32 (N, 1, H, W) in [0, 1]; features (N, d) as they are."""
+    if data.dtype != np.uint8:
+        return wrap(np.asarray(data, np.float32))
+    return wrap((data[:, None].astype(np.float32)) / np.float32(255))
 
 
 def _write_text(path: Path, text: str) -> None:
