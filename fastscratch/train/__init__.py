@@ -3,6 +3,7 @@
 from .callbacks import Callback, EarlyStopping, JSONLinesLogger, ModelCheckpoint
 from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from .history import History
+from .model import Model
 from .progress import ProgressBar
 from .trainer import NonFiniteLossError, Trainer
 
@@ -12,6 +13,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "JSONLinesLogger",
+    "Model",
     "ModelCheckpoint",
     "NonFiniteLossError",
     "ProgressBar",

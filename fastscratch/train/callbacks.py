@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,6 +204,11 @@ class JSONLinesLogger(Callback):
     def _write(self, trainer: Trainer) -> None:
         with atomic_write(self.path, "w") as file:
             file.writelines(json.dumps(row) + "\n" for row in trainer.history.rows)
+
+
+def in_order(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Checkpoints last: they hold the state of the others, so they are written after those have seen the epoch."""
+    return sorted(callbacks, key=lambda callback: isinstance(callback, ModelCheckpoint))
 
 
 def _sign(monitor: str, mode: str) -> int:

@@ -17,7 +17,7 @@ from .. import random
 from ..nn.utils import clip_grad_norm_
 from ..tape import no_grad
 from ..tensor import Tensor, wrap
-from .callbacks import Callback, Logs, ModelCheckpoint
+from .callbacks import Callback, Logs, in_order
 from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from .history import History
 
@@ -83,8 +83,7 @@ class Trainer:
         self.metrics = dict(metrics or {})
         self.scheduler = scheduler
         self.scheduler_interval = scheduler_interval
-        # The checkpoint holds the state of the other callbacks, so it is written after they have seen the epoch.
-        self.callbacks = sorted(callbacks, key=lambda callback: isinstance(callback, ModelCheckpoint))
+        self.callbacks = in_order(callbacks)
         self.clip_grad_norm = clip_grad_norm
         self.history = History()
         self.epoch = 0  # epochs finished
