@@ -23,8 +23,8 @@ class Library:
         self.module.set_num_threads(threads)
 
     def tensor(self, array: np.ndarray, *, grad: bool = False) -> Any:
-        """A tensor of its own memory; images in this library's layout."""
-        x = self.module.from_numpy(array.copy())
+        """A tensor in the library's own memory; images in its layout."""
+        x = self.module.tensor(array)
         if self.layout == "channels_last" and x.ndim == 4:
             x = x.contiguous(memory_format=self.module.channels_last)
         if grad:

@@ -347,7 +347,7 @@ class Tensor(tape.Tracked):
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be deep-copied; use detach().clone()")
         out = type(self).__new__(type(self))
-        Tensor.__init__(out, self.array.copy(order="K"), requires_grad=self.requires_grad)
+        Tensor.__init__(out, quiet.call(self.array.copy, order="K"), requires_grad=self.requires_grad)
         if self.grad is not None:
             out.grad = wrap(self.grad.array.copy(order="K"))
         memo[id(self)] = out

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..device import need_cpu
+from ..quiet import quiet
 from ..tensor import Tensor
 
 __all__ = ["Parameter"]
@@ -48,4 +49,4 @@ def empty_parameter(*shape: int, device: Any = None, dtype: Any = None) -> Param
     """A parameter whose values are still to be set: what layers begin with."""
     need_cpu(device)
     wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Parameter(np.empty(shape, wanted))
+    return Parameter(quiet.call(np.empty, shape, wanted))

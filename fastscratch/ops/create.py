@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..device import need_cpu
+from ..quiet import quiet
 from ..tensor import Tensor, as_array, method, wrap
 from .operands import need_tensor, sizes_of
 
@@ -31,7 +32,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             [3., 4.]])
     """
     need_cpu(device)
-    return Tensor(np.array(as_array(data, dtype), copy=True), requires_grad=requires_grad)
+    return Tensor(quiet.call(np.array, as_array(data, dtype)), requires_grad=requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -84,7 +85,7 @@ def _filled(
     if any(s < 0 for s in size):
         raise RuntimeError(f"a tensor cannot have a negative size, got {size}")
     known = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(make(size, known), requires_grad=requires_grad)
+    return Tensor(quiet.call(make, size, known), requires_grad=requires_grad)
 
 
 def zeros(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -111,7 +112,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
 def _like(make: Callable[..., Any], input: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     need_cpu(device)
     known = None if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(make(need_tensor(input, "like").array, dtype=known), requires_grad=requires_grad)
+    return Tensor(quiet.call(make, need_tensor(input, "like").array, dtype=known), requires_grad=requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

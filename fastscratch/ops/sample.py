@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..device import need_cpu
+from ..quiet import quiet
 from ..random import Generator, default_generator
 from ..tensor import Tensor, check_inplace, method, record, replace, wrap
 from .operands import need_kind, need_tensor, sizes_of
@@ -23,12 +24,12 @@ def _numpy(generator: Generator | None) -> "np.random.Generator":
 def _uniform(shape: tuple[int, ...], dtype: dtypes.DType, generator: Generator | None) -> Any:
     """In [0, 1), drawn in the dtype itself where NumPy can, so that rounding never gives 1."""
     drawn = np.float32 if dtype == dtypes.float32 else np.float64
-    return _numpy(generator).random(shape, drawn).astype(dtype, copy=False)
+    return quiet.call(lambda: _numpy(generator).random(shape, drawn)).astype(dtype, copy=False)
 
 
 def _gaussian(shape: tuple[int, ...], dtype: dtypes.DType, generator: Generator | None) -> Any:
     drawn = np.float32 if dtype == dtypes.float32 else np.float64
-    return _numpy(generator).standard_normal(shape, drawn).astype(dtype, copy=False)
+    return quiet.call(lambda: _numpy(generator).standard_normal(shape, drawn)).astype(dtype, copy=False)
 
 
 def _floating(dtype: Any) -> dtypes.DType:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..gradients import forget, zero
+from ..quiet import quiet
 from ..tape import enable_grad
 from ..tensor import Tensor, as_array, wrap
 from .batch import Batch, Plan, gather, settle
@@ -234,7 +235,7 @@ class Optimizer:
 
 def zeros_for(p: Tensor) -> Tensor:
     """Zeros in the shape, dtype and memory order of a parameter."""
-    return wrap(np.zeros_like(p.array))
+    return wrap(quiet.call(np.zeros_like, p.array))
 
 
 def need_at_least_zero(**options: float) -> None:
