@@ -1,15 +1,14 @@
 """What a model is made of: a table of its layers with shapes, parameters, operations and memory."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from . import dtypes, nn, random
-from .nn.hooks import Hooks
+from . import dtypes, nn
+from .nn.undisturbed import undisturbed
 from .tape import no_grad
 from .tensor import Tensor
 
@@ -161,7 +160,7 @@ def summary(model: nn.Module, input_shape: Sequence[Any], dtype: Any = None) -> 
     inputs = [Tensor(np.zeros(shape, _dtype(model, dtype))) for shape in _shapes(input_shape)]
     layers = {id(module): Layer(path, type(module).__name__) for path, module in model.named_modules()}
     _count_parameters(model, layers)
-    with _undisturbed(model), no_grad():
+    with undisturbed(model), no_grad():
         model.eval()
         for module in model.modules():
             module.register_forward_hook(_watch(layers[id(module)]), prepend=True)
@@ -199,37 +198,6 @@ def _count_parameters(model: nn.Module, layers: dict[int, Layer]) -> None:
                 seen.add(id(parameter))
                 layer.parameters += parameter.numel()
                 layer.trainable += parameter.numel() * parameter.requires_grad
-
-
-@contextmanager
-def _undisturbed(model: nn.Module) -> Iterator[None]:
-    """Whatever happens inside, the model's flags, buffers and hooks, and the random state, are as before."""
-    modules = list(model.modules())
-    state = random.get_rng_state()
-    training = [module.training for module in modules]
-    buffers = [{name: getattr(module, name) for name in module._buffer_names} for module in modules]
-    values = [{name: b.array.copy() for name, b in named.items() if b is not None} for named in buffers]
-    hooks = [module._hooks for module in modules]
-    for module in modules:
-        module._hooks = _copied(module._hooks)
-    try:
-        yield
-    finally:
-        random.set_rng_state(state)
-        for i, module in enumerate(modules):
-            module.training, module._hooks = training[i], hooks[i]
-            for name, buffer in buffers[i].items():
-                setattr(module, name, buffer)
-                if buffer is not None:
-                    np.copyto(buffer.array, values[i][name])
-
-
-def _copied(hooks: Hooks | None) -> Hooks:
-    copy = Hooks()
-    if hooks is not None:
-        for kind in Hooks.__slots__:
-            getattr(copy, kind).update(getattr(hooks, kind))
-    return copy
 
 
 def _watch(layer: Layer) -> Callable[..., None]:

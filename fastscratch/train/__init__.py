@@ -3,6 +3,7 @@
 from .callbacks import Callback, EarlyStopping, JSONLinesLogger, ModelCheckpoint
 from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from .history import History
+from .lr_finder import LRRange, find_lr
 from .model import Model
 from .progress import ProgressBar
 from .trainer import NonFiniteLossError, Trainer
@@ -13,11 +14,13 @@ __all__ = [
     "EarlyStopping",
     "History",
     "JSONLinesLogger",
+    "LRRange",
     "Model",
     "ModelCheckpoint",
     "NonFiniteLossError",
     "ProgressBar",
     "Trainer",
+    "find_lr",
     "load_checkpoint",
     "save_checkpoint",
 ]

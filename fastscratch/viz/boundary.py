@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..tensor import Tensor
-from .axes import axes_for, colours_of
+from .axes import MARKERS, axes_for, colours_of, plain
 
 PLOTS = ("contourf", "contour", "pcolormesh")
 RESPONSES = ("auto", "predict", "predict_proba", "decision_function")
@@ -84,6 +84,8 @@ class DecisionBoundaryDisplay:
             raise ValueError(f"a decision boundary is drawn over two features, got X of shape {points.shape}")
         if grid_resolution < 2 or not eps >= 0:
             raise ValueError(f"grid_resolution must be at least 2 and eps at least 0, got {grid_resolution} and {eps}")
+        if not len(points) or not np.isfinite(points).all():
+            raise ValueError("a decision boundary needs finite points, one at least")
         low, high = points.min(0) - eps, points.max(0) + eps
         xx0, xx1 = np.meshgrid(*(np.linspace(a, b, grid_resolution) for a, b in zip(low, high, strict=True)))
         grid = np.stack([xx0.ravel(), xx1.ravel()], 1)
@@ -115,14 +117,13 @@ class DecisionBoundaryDisplay:
         return self
 
     def scatter(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Draw points in the colours of their classes."""
+        """Draw points in the colours and with the markers of their classes."""
         y = np.asarray(y.array if isinstance(y, Tensor) else y)
         known = np.unique(y) if classes is None else np.asarray(classes)
         for code, name in enumerate(known):
-            own = np.asarray(X)[y == name]
-            self.ax_.scatter(
-                *own.T, s=14, color=colours_of(np.array([code])), edgecolor="white", linewidth=0.4, label=str(name)
-            )
+            own, marker = np.asarray(X)[y == name], MARKERS[code % len(MARKERS)]
+            look: dict[str, Any] = {"s": 18, "marker": marker, "edgecolor": "white", "linewidth": 0.4}
+            self.ax_.scatter(*own.T, color=colours_of(np.array([code])), label=plain(name), **look)
         self.ax_.legend(loc="upper right", fontsize=8)
         return self
 

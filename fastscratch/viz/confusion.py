@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from ..metrics import confusion_matrix
-from .axes import axes_for
+from .axes import axes_for, plain
 
 Normalize = Literal["true", "pred", "all"] | None
 
@@ -34,8 +34,8 @@ class ConfusionMatrixDisplay:
 
     def __init__(self, confusion_matrix: Any, *, display_labels: Any = None) -> None:
         matrix = np.asarray(confusion_matrix)
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(f"a confusion matrix is square, got shape {matrix.shape}")
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+            raise ValueError(f"a confusion matrix is square and has a class at least, got shape {matrix.shape}")
         labels = np.arange(len(matrix)) if display_labels is None else np.asarray(display_labels)
         if len(labels) != len(matrix):
             raise ValueError(f"{len(matrix)} classes need as many display_labels, got {len(labels)}")
@@ -68,21 +68,29 @@ class ConfusionMatrixDisplay:
         return cls.from_predictions(y, estimator.predict(X), **options)
 
     def plot(
-        self, *, ax: Any = None, cmap: Any = "Blues", values_format: str | None = None, colorbar: bool = True
+        self,
+        *,
+        ax: Any = None,
+        cmap: Any = "Blues",
+        values_format: str | None = None,
+        colorbar: bool = True,
+        im_kw: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw, on axes of its own if none are given."""
+        """Draw, on axes of its own if none are given; im_kw goes to matplotlib's imshow."""
         self.ax_ = axes_for(ax, (1.8 + 0.42 * len(self.confusion_matrix), 1.4 + 0.42 * len(self.confusion_matrix)))
         self.figure_ = self.ax_.figure
         matrix = self.confusion_matrix
-        self.im_ = self.ax_.imshow(matrix, cmap=cmap, vmin=0)
+        self.im_ = self.ax_.imshow(matrix, **{"cmap": cmap, **(im_kw or {"vmin": 0, "vmax": matrix.max() or 1})})
         values_format = values_format or ("d" if matrix.dtype.kind in "iu" else ".2f")
         for (i, j), value in np.ndenumerate(matrix):
-            colour = "white" if value > matrix.max() / 2 else "black"
+            colour = "white" if self.im_.norm(value) > 0.5 else "black" if value else "#999999"
             self.ax_.text(j, i, format(value, values_format), ha="center", va="center", color=colour, fontsize=8)
         places = np.arange(len(matrix))
         self.ax_.set(xlabel="predicted", ylabel="true", xticks=places, yticks=places)
-        self.ax_.set_xticklabels(self.display_labels)
-        self.ax_.set_yticklabels(self.display_labels)
+        names = [plain(label) for label in self.display_labels]
+        slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        self.ax_.set_xticklabels(names, **(slanted if max(map(len, names), default=0) > 3 else {}))
+        self.ax_.set_yticklabels(names)
         if colorbar:
             self.figure_.colorbar(self.im_, ax=self.ax_, shrink=0.8)
         return self
