@@ -39,7 +39,8 @@ def test_sessions_print_what_they_show() -> None:
 
 def test_commands_are_understood() -> None:
     text = "\n".join(blocks("")) if README.exists() else ""
-    commands = re.findall(r"fastscratch ((?:train|resume|evaluate|info)[^\n`&|]*)", README.read_text())
+    names = "train|resume|evaluate|predict|compare|plot|summary|info|data"
+    commands = re.findall(rf"fastscratch ((?:{names})[^\n`&|]*)", README.read_text())
     assert commands and text
     for command in commands:
         cli._parser().parse_args(shlex.split(command.split("#")[0]))

@@ -10,10 +10,10 @@ from .. import __version__
 from ..data.registry import DatasetNotFoundError
 from ..files import FileFormatError
 from ..train.trainer import NonFiniteLossError
-from . import evaluate, info, resume, summary, train
+from . import evaluate, info, predict, resume, summary, train
 from .common import Parser, describe
 
-_COMMANDS = (train, resume, evaluate, summary, info)
+_COMMANDS = (train, resume, evaluate, predict, summary, info)
 
 _EXAMPLES = """examples:
   fastscratch train                              a small CNN on MNIST, or on digits drawn on the spot
@@ -21,6 +21,7 @@ _EXAMPLES = """examples:
   fastscratch train --data ~/my-digits           a folder with the four IDX files
   fastscratch resume runs/20260101-120000-cnn    go on with a training that was stopped
   fastscratch evaluate runs/20260101-120000-cnn  the best checkpoint of a run on the test set
+  fastscratch predict photo.png                  what the newest network reads in a picture
 
 Each command has --help with examples of its own. Exit codes: 0, 2 for a mistake, 130 after Ctrl-C.
 """
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        code: int = arguments.run(arguments)
+        code: int = arguments.do(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a full disk or a closed pipe is still answered
         return code
@@ -57,6 +58,6 @@ def _parser() -> Parser:
     for module in _COMMANDS:
         module.add(commands)
     for name, command in commands.choices.items():
-        command.set_defaults(run=next(module.run for module in _COMMANDS if module.__name__.endswith(f".{name}")))
+        command.set_defaults(do=next(module.run for module in _COMMANDS if module.__name__.endswith(f".{name}")))
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
