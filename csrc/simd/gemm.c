@@ -176,8 +176,9 @@ FS_INLINE void dot_step(const int cols, const int partial, vec *acc, const REAL 
     vec y[4];
     FS_UNROLL
     for (int j = 0; j < cols; j++) y[j] = load_if(partial, b + j * b_col, n);
+    const int rows = DOTS / cols; /* a sanitizer's look at a division in the loop's condition would take its pragma off */
     FS_UNROLL
-    for (int i = 0; i < DOTS / cols; i++) {
+    for (int i = 0; i < rows; i++) {
         const vec x = load_if(partial, a + i * a_row, n);
         FS_UNROLL
         for (int j = 0; j < cols; j++) acc[i * cols + j] = v_fma(x, y[j], acc[i * cols + j]);

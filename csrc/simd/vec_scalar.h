@@ -63,6 +63,10 @@ FS_INLINE vec v_round(vec a) { return v_sub(v_add(a, v_set1(ROUND_MAGIC)), v_set
 FS_INLINE vec v_shl(vec a, int k) { vec r; EACH(scalar_from(scalar_bits(a.lane[i]) << k)); return r; }
 FS_INLINE vec v_shr(vec a, int k) { vec r; EACH(scalar_from(scalar_bits(a.lane[i]) >> k)); return r; }
 
+#undef EACH
+#undef BINARY
+#undef COMPARE
+
 FS_INLINE void v_transpose(vec r[VL]) {
     for (int i = 0; i < VL; i++) {
         for (int j = 0; j < i; j++) {
