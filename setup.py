@@ -92,6 +92,8 @@ class BuildKernels(build_ext):
         ext.extra_link_args = [] if msvc else ["-pthread", *openmp]
         if flag("SANITIZE"):
             ext.extra_link_args += ["-fsanitize=address,undefined"]
+        elif sys.platform == "linux":  # Python's own flags ask for debugging sections, ten times the size of the code
+            ext.extra_link_args += ["-Wl,-S"]
         super().build_extension(ext)
 
     def compile_one(self, source: Path, kind: str, defines: list[str], flags: list[str]) -> str:
