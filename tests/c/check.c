@@ -5,6 +5,7 @@
 #include "fastscratch.h"
 #include "guard.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -28,8 +29,32 @@ static int refused(void) {
     return from >= 0 && atomic_fetch_add(&requests, 1) >= from;
 }
 
-/* What csrc/alloc.c is compiled to call in place of malloc, and the kernels in place of fs_alloc and fs_free. */
-void *check_malloc(size_t bytes) { return refused() ? NULL : malloc(bytes); }
+/* AddressSanitizer's malloc holds its locks over no fork, so that a child may wait for ever for a thread which it does not
+ * have. There it is asked by one thread at a time, and by none while the program forks. */
+#ifdef FS_NO_CACHE
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+static void ask(void) { pthread_mutex_lock(&asking); }
+static void asked(void) { pthread_mutex_unlock(&asking); }
+void check_malloc_init(void) { pthread_atfork(ask, asked, asked); }
+#else
+static void ask(void) {}
+static void asked(void) {}
+void check_malloc_init(void) {}
+#endif
+
+/* What csrc/alloc.c is compiled to call in place of malloc and free, and the kernels in place of fs_alloc and fs_free. */
+void *check_malloc(size_t bytes) {
+    if (refused()) return NULL;
+    ask();
+    void *p = malloc(bytes);
+    asked();
+    return p;
+}
+void check_malloc_free(void *p) {
+    ask();
+    free(p);
+    asked();
+}
 void *check_alloc(size_t bytes) { return refused() ? NULL : guard_take(bytes); }
 void check_free(void *p) { guard_give(p); }
 

@@ -27,8 +27,13 @@ uint64_t check_digest(void); /* of every value that the last test compared */
 void check_fails_quietly(int quiet);
 void check_catch_signals(void);
 
+/* A child that has not ended after so many seconds never will: a busy or frozen machine may let it wait for a minute. */
+enum { CHECK_HANG = 120 };
+
 /* Memory as the sources under test get it: the allocator from the system, the kernels from the allocator. */
 void *check_malloc(size_t bytes);
+void check_malloc_free(void *p);
+void check_malloc_init(void); /* before fs_alloc_init */
 void *check_alloc(size_t bytes);
 void check_free(void *p);
 

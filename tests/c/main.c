@@ -189,6 +189,7 @@ static int read_arguments(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     if (!read_arguments(argc, argv)) return 2;
+    check_malloc_init();
     fs_alloc_init();
     fs_threads_init();
     check_catch_signals();

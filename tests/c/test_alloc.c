@@ -216,7 +216,7 @@ static void fork_while_allocating(void) {
     for (int i = 0; i < 40 && status == 0; i++) {
         const pid_t child = fork();
         if (child == 0) {
-            alarm(5);
+            alarm(CHECK_HANG);
             void *p = fs_alloc(3000), *q = fs_alloc(100000);
             if (!p || !q) _exit(1);
             fs_free(p);

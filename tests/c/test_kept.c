@@ -128,10 +128,10 @@ static void system_refuses(void) {
 }
 
 static unsigned char shared[8][BYTES];
-static atomic_int wrong;
+static atomic_int wrong, forked;
 
 static void *use_shared(void *index) {
-    for (uintptr_t i = (uintptr_t)index; i < 3000; i++) {
+    for (uintptr_t i = (uintptr_t)index; i < 3000 || !atomic_load(&forked); i++) {
         struct fs_kept *e = fs_kept_take(shared[i % 8], BYTES, &one_way, 0, 640);
         if (!e) continue;
         if (!e->known) make(e);
@@ -145,6 +145,7 @@ static void *use_shared(void *index) {
 static void many_threads(void) {
     CASE("threads");
     pthread_t workers[THREADS];
+    atomic_store(&forked, 0);
     for (int i = 0; i < 8; i++) memset(shared[i], i, BYTES);
     for (uintptr_t i = 0; i < THREADS; i++) {
         if (pthread_create(&workers[i], NULL, use_shared, (void *)i)) exit(2);
@@ -153,13 +154,14 @@ static void many_threads(void) {
         int status = 0;
         const pid_t child = fork();
         if (child == 0) {
-            alarm(5);
+            alarm(CHECK_HANG);
             struct fs_kept *e = fs_kept_take(shared[0], BYTES, &one_way, 0, 640);
             if (e && !e->known) make(e);
             _exit(!e || !is_made(e, shared[0]));
         }
         EXPECT(child > 0 && waitpid(child, &status, 0) == child && status == 0);
     }
+    atomic_store(&forked, 1);
     for (int i = 0; i < THREADS; i++) pthread_join(workers[i], NULL);
     EXPECT(atomic_load(&wrong) == 0);
 }

@@ -199,7 +199,7 @@ static void forked_child_is_serial(void) {
         const pid_t child = fork();
         if (child == 0) {
             record mine = {0};
-            alarm(5);
+            alarm(CHECK_HANG);
             fs_parallel_for(20, note, &mine);
             _exit(!(fs_get_num_threads() == 1 && each_once(&mine, 20) && distinct_threads(&mine, 20) == 1));
         }
@@ -220,7 +220,7 @@ static void fork_while_busy(void) {
     const pid_t child = fork();
     if (child == 0) {
         record mine = {0};
-        alarm(5);
+        alarm(CHECK_HANG);
         fs_parallel_for(20, note, &mine);
         _exit(!each_once(&mine, 20));
     }
