@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -75,44 +76,53 @@ class Generator:
 
 
 default_generator = Generator()
+_forked = threading.local()  # .generator: what stands in for the default one in this thread
+
+
+def current_generator() -> Generator:
+    """The generator that is drawn from where none is given: the default one, or in this thread's fork_rng its own."""
+    return getattr(_forked, "generator", default_generator)
 
 
 def manual_seed(seed: int) -> Generator:
     """Seed the default generator."""
-    return default_generator.manual_seed(seed)
+    return current_generator().manual_seed(seed)
 
 
 def seed() -> int:
     """Seed the default generator from the operating system."""
-    return default_generator.seed()
+    return current_generator().seed()
 
 
 def initial_seed() -> int:
     """The seed of the default generator."""
-    return default_generator.initial_seed()
+    return current_generator().initial_seed()
 
 
 def get_rng_state() -> Tensor:
     """The state of the default generator."""
-    return default_generator.get_state()
+    return current_generator().get_state()
 
 
 def set_rng_state(state: Tensor) -> None:
     """Set the state of the default generator."""
-    default_generator.set_state(state)
+    current_generator().set_state(state)
 
 
 @contextmanager
 def fork_rng() -> Iterator[None]:
-    """Whatever is drawn inside, the default generator goes on afterwards as if it had not been.
+    """Inside, this thread draws from a copy of the default generator, which nothing else draws from or seeds.
+
+    Whatever is drawn there, the default generator goes on afterwards as if it had not been.
 
     Examples
     --------
     >>> with fork_rng():
     ...     _ = manual_seed(0)
     """
-    state = get_rng_state()
+    outer = current_generator()
+    _forked.generator = Generator().set_state(outer.get_state())
     try:
         yield
     finally:
-        set_rng_state(state)
+        _forked.generator = outer

@@ -1,7 +1,9 @@
 """Perceptrons as estimators: what they learn, when they stop, and what they say about bad input."""
 
 import pickle
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -151,6 +153,45 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_stream_alone():
     for mine, yours in zip(a.coefs_, b.coefs_, strict=True):
         np.testing.assert_array_equal(mine, yours)
     assert not np.array_equal(a.coefs_[0], _ring(dropout=0.2).set_params(random_state=1).fit(X, NAMES).coefs_[0])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fits_in_two_threads_draw_from_generators_of_their_own():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 4)), rng.integers(0, 3, 60)
+    together, state = threading.Barrier(2), fs.get_rng_state().tolist()
+
+    def fit(seed, wait=lambda: 0):
+        """With weights, orders and dropout drawn; the schedule lets the threads take their epochs side by side."""
+        model = MLPClassifier(
+            (8,),
+            max_iter=4,
+            dropout=0.5,
+            random_state=seed,
+            learning_rate=lambda optimizer: optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 + 0 * wait()),
+        )
+        return model.fit(X, y).coefs_
+
+    alone = [fit(seed) for seed in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda seed: fit(seed, lambda: together.wait(30)), (1, 2)))
+    for one, other in zip(alone, found, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert fs.get_rng_state().tolist() == state
+
+
+def test_a_forked_stream_is_the_thread_s_own():
+    fs.manual_seed(0)
+    expected = fs.rand(3).tolist()
+    fs.manual_seed(0)
+    with fs.random.fork_rng():
+        assert fs.rand(3).tolist() == expected  # it begins where the default stream stands
+        with fs.random.fork_rng():
+            fs.manual_seed(7)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(lambda: fs.rand(3).tolist()).result() == expected  # the default stream has not moved
+        fs.manual_seed(5)
+    assert fs.rand(3).tolist() != expected and fs.initial_seed() == 0
 
 
 def test_going_on_is_as_one_long_fit():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..random import Generator, default_generator
+from ..random import Generator, current_generator
 from ..tensor import Array
 from .dataset import fetch
 
@@ -160,7 +160,7 @@ class DataLoader:
         """The seed of a new epoch's order; None if there is nothing to draw."""
         if not self.shuffle:
             return None
-        generator = default_generator if self.generator is None else self.generator
+        generator = current_generator() if self.generator is None else self.generator
         return int(generator.numpy.integers(2**63))
 
     def _index_batches(self, seed: int | None) -> Iterator[Array]:

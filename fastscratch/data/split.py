@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..random import Generator, default_generator
+from ..random import Generator, current_generator
 from .dataset import Subset
 
 _DEFAULT_TEST_SIZE = 0.25
@@ -113,7 +113,7 @@ def random_split(dataset: Any, lengths: Sequence[Any], generator: Generator | No
         sizes = [operator.index(length) for length in lengths]
     else:
         raise ValueError(f"lengths {list(lengths)} sum to {sum(lengths)}, expected {n} (or 1, for fractions)")
-    order = (default_generator if generator is None else generator).numpy.permutation(n)
+    order = (current_generator() if generator is None else generator).numpy.permutation(n)
     ends = np.cumsum(sizes)
     return [Subset(dataset, order[end - size : end].tolist()) for end, size in zip(ends, sizes, strict=True)]
 

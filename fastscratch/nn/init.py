@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..random import Generator, default_generator
+from ..random import Generator, current_generator
 from ..tensor import Tensor
 
 __all__ = [
@@ -45,7 +45,7 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
 def _draw(tensor: Tensor, generator: Generator | None, sample: Callable[[Any], Any]) -> Tensor:
     if tensor.dtype.kind != "f":
         raise RuntimeError(f"random values need a floating tensor, got {tensor.dtype}")
-    return _fill(tensor, sample((default_generator if generator is None else generator).numpy))
+    return _fill(tensor, sample((current_generator() if generator is None else generator).numpy))
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import backend
-from ..random import default_generator
+from ..random import current_generator
 from ..tensor import Tensor, record, replace, wrap
 from .arithmetic import mul
 from .operands import need_tensor
@@ -52,7 +52,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     x = _checked(input, p, "dropout")
     if not training or p == 0:
         return x
-    seed, offset = default_generator.next_key()
+    seed, offset = current_generator().next_key()
     y, kept = backend.dropout_forward(x.array, p, seed, offset)
     result = record(y, (x,), _dropout_gradient, kept, p)
     return replace(x, result) if inplace else result

@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..device import need_cpu
 from ..quiet import quiet
-from ..random import Generator, default_generator
+from ..random import Generator, current_generator
 from ..tensor import Tensor, check_inplace, method, record, replace, wrap
 from .operands import need_kind, need_tensor, sizes_of
 
@@ -18,7 +18,7 @@ __all__ = [
 
 
 def _numpy(generator: Generator | None) -> "np.random.Generator":
-    return (default_generator if generator is None else generator).numpy
+    return (current_generator() if generator is None else generator).numpy
 
 
 def _uniform(shape: tuple[int, ...], dtype: dtypes.DType, generator: Generator | None) -> Any:

@@ -175,7 +175,7 @@ class _same_order_afterwards:
 
     def __init__(self, loader: Any) -> None:
         own = getattr(loader, "generator", None)
-        self.generators = [random.default_generator, *([] if own is None else [own])]
+        self.generators = [random.current_generator(), *([] if own is None else [own])]
 
     def __enter__(self) -> None:
         self.states = [generator.get_state() for generator in self.generators]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ... import backend
-from ...random import default_generator
+from ...random import current_generator
 from .checks import Array, parameter_type
 
 
@@ -91,4 +91,4 @@ def drawn(*shapes: tuple[int, ...], dtype: Any, owner: str) -> list[Array]:
     """A weight and perhaps a bias from U(-k, k), k = 1 / sqrt(inputs of one output): as the tape's layers draw theirs."""
     chosen = parameter_type(dtype, owner)
     bound = 1 / np.sqrt(np.prod(shapes[0][1:]))
-    return [default_generator.numpy.uniform(-bound, bound, shape).astype(chosen) for shape in shapes]
+    return [current_generator().numpy.uniform(-bound, bound, shape).astype(chosen) for shape in shapes]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...random import Generator, default_generator
+from ...random import Generator, current_generator
 from .checks import size
 from .loss import Loss
 from .module import Module
@@ -109,7 +109,7 @@ def SGD(
     batch_size, epochs = size(batch_size, "batch_size", "SGD"), size(epochs, "epochs", "SGD")
     if samples.ndim == 0 or targets.ndim == 0 or len(samples) != len(targets) or len(samples) == 0:
         raise ValueError(f"SGD: x and y must have one row for each sample, got shapes {samples.shape}, {targets.shape}")
-    optim, rng = Optim(net, loss, eps), (default_generator if generator is None else generator).numpy
+    optim, rng = Optim(net, loss, eps), (current_generator() if generator is None else generator).numpy
     losses = []
     for epoch in range(epochs):
         order = rng.permutation(len(samples)) if shuffle else np.arange(len(samples))
