@@ -41,8 +41,9 @@ class KMeans(TransformerMixin, ClusterMixin, BaseEstimator):
     random_state : int, Generator, RandomState or None
     copy_x : bool
         Accepted as in scikit-learn; X is never changed, and a centred copy is made in any case.
-    algorithm : {"lloyd", "elkan"}
-        Both give the same clusters; both are computed by Lloyd's steps.
+    algorithm : {"lloyd"}
+        scikit-learn's "elkan", which ends with the same clusters and keeps bounds to leave out distances, is not offered:
+        it is refused rather than computed by other steps than it names.
 
     Attributes
     ----------
@@ -149,8 +150,9 @@ class KMeans(TransformerMixin, ClusterMixin, BaseEstimator):
             _need_count("n_init", self.n_init)
         if not (isinstance(self.tol, Real) and self.tol >= 0):
             raise ValueError(f"tol must be a number of at least 0, got {self.tol!r}")
-        if self.algorithm not in ("lloyd", "elkan"):
-            raise ValueError(f"algorithm must be 'lloyd' or 'elkan', got {self.algorithm!r}")
+        if self.algorithm != "lloyd":
+            more = " (which ends with the same clusters)" if self.algorithm == "elkan" else ""
+            raise ValueError(f"algorithm must be 'lloyd'{more}, got {self.algorithm!r}")
         if isinstance(self.init, str) and self.init not in ("k-means++", "random"):
             raise ValueError(f"init must be 'k-means++', 'random', an array or a callable, got {self.init!r}")
 
