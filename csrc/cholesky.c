@@ -1,7 +1,7 @@
 /* Cholesky's factor of a stack of matrices; substitution with many right-hand sides; log-determinant; gradient.
  *
- * Of substitution, all but the triangular corners is FS(gemm), whose accumulation adds: what is to be subtracted is copied with the other
- * sign first, and transposed where that lays it out as GEMM likes it.
+ * Of substitution, all but the triangular corners is FS(gemm), whose accumulation adds: what is to be subtracted is copied
+ * with the other sign first, and transposed where that lays it out as GEMM likes it.
  */
 #include "cholesky.h"
 #include "fastscratch.h"
@@ -97,16 +97,20 @@ static int divide(REAL *x, ptrdiff_t columns, const REAL *l, ptrdiff_t ld, ptrdi
     return FS_OK;
 }
 
-/* Columns of X as rows of xt, n apart, blocks of BLOCK rows of L at a time, so that L is read once and along its rows. What
- * is known stays in xt with the other sign: what it changes is a product that is added. */
+/* Columns of X as rows of xt, n apart, blocks of BLOCK rows of L at a time, so that L is read once and along its rows, however
+ * few the columns are. What is known stays in xt with the other sign: what it changes is a product that is added. */
 typedef struct {
     REAL *xt, *block, *work; /* [columns, n]; [BLOCK, columns], a block of X; and what divide needs */
     const REAL *l;
     ptrdiff_t n, columns;
 } slab;
 
-static int divide_block(const slab *g, ptrdiff_t i, ptrdiff_t w, int transposed) {
+static void take_block(const slab *g, ptrdiff_t i, ptrdiff_t w) {
     FS(simd)->transpose(g->block, g->columns, g->xt + i, g->n, g->columns, w);
+}
+
+/* Divides the block that was taken by its corner, and puts it back. */
+static int divide_block(const slab *g, ptrdiff_t i, ptrdiff_t w, int transposed) {
     const int status = divide(g->block, g->columns, g->l + i * (g->n + 1), g->n, w, transposed, g->work);
     FS(simd)->cholesky_negate(g->block, g->block, w * g->columns);
     FS(simd)->transpose(g->xt + i, g->n, g->block, g->columns, w, g->columns);
@@ -117,8 +121,9 @@ static int divide_block(const slab *g, ptrdiff_t i, ptrdiff_t w, int transposed)
 static int divide_forward(const slab *g) {
     int status = FS_OK;
     for (ptrdiff_t i = 0; i < g->n && status == FS_OK; i += BLOCK) {
-        const ptrdiff_t w = min(BLOCK, g->n - i);
-        if (i > 0) status = FS(gemm)(g->xt + i, g->n, g->xt, g->n, 1, g->l + i * g->n, 1, g->n, g->columns, w, i, 1, NULL);
+        const ptrdiff_t w = min(BLOCK, g->n - i), r = g->columns;
+        take_block(g, i, w);
+        if (i > 0) status = FS(gemm)(g->block, r, g->l + i * g->n, g->n, 1, g->xt, 1, g->n, w, r, i, 1, NULL);
         if (status == FS_OK) status = divide_block(g, i, w, 0);
     }
     return status;
@@ -129,6 +134,7 @@ static int divide_backward(const slab *g) {
     int status = FS_OK;
     for (ptrdiff_t i = (g->n - 1) / BLOCK * BLOCK; i >= 0 && status == FS_OK; i -= BLOCK) {
         const ptrdiff_t w = min(BLOCK, g->n - i);
+        take_block(g, i, w);
         status = divide_block(g, i, w, 1);
         if (i > 0 && status == FS_OK) {
             status = FS(gemm)(g->xt, g->n, g->xt + i, g->n, 1, g->l + i * g->n, g->n, 1, g->columns, i, w, 1, NULL);
@@ -141,9 +147,9 @@ static void solve_slab(ptrdiff_t chunk, void *ctx) {
     const system_ *g = ctx;
     const ptrdiff_t matrix = chunk / g->slabs, c0 = chunk % g->slabs * SLAB, columns = min(SLAB, g->r - c0), n = g->n;
     REAL *x = g->x + matrix * n * g->r + c0, *work = fs_alloc((size_t)((n + BLOCK) * columns + BASE * BLOCK) * sizeof(REAL));
-    const slab s = {work, work + n * columns, work + (n + BLOCK) * columns, g->l + matrix * n * n, n, columns};
     g->status[chunk] = FS_ENOMEM;
     if (!work) return;
+    const slab s = {work, work + n * columns, work + (n + BLOCK) * columns, g->l + matrix * n * n, n, columns};
     FS(simd)->transpose(s.xt, n, x, g->r, n, columns);
     if (!g->forward || !g->backward) FS(simd)->cholesky_negate(s.xt, s.xt, n * columns);
     int status = g->forward ? divide_forward(&s) : FS_OK;

@@ -4,7 +4,14 @@
 
 #include <string.h>
 
-enum { GATHER = 32768, SLAB = 32, MIN_PARALLEL = 100000 }; /* elements and columns of a chunk; elements for threads */
+enum {
+    GATHER = 32768, /* elements of a chunk ... */
+    SLAB = 32,      /* ... and its columns, in the gradient */
+    MIN_PARALLEL = 100000,
+    LINE = 64 / (int)sizeof(REAL),
+    AHEAD = 2,                     /* how many rows before it is copied a row is sent for ... */
+    FAR = 8192 / (int)sizeof(REAL) /* ... and how much of it: the rest follows by itself */
+};
 
 static int all_in_range(const int64_t *index, ptrdiff_t count, ptrdiff_t rows) {
     for (ptrdiff_t i = 0; i < count; i++) {
@@ -32,10 +39,17 @@ typedef struct {
 
 static ptrdiff_t rows_of_chunk(ptrdiff_t d) { return d > 0 && d < GATHER ? GATHER / d : 1; }
 
+/* A row that is copied soon lies anywhere: it is sent for while others are copied. */
+static void send_for(const table *t, ptrdiff_t i) {
+    const REAL *row = t->in + t->index[i] * t->d;
+    for (ptrdiff_t j = 0; j < min(t->d, FAR); j += LINE) FS_FETCH(row + j);
+}
+
 static void gather(ptrdiff_t chunk, void *ctx) {
     const table *t = ctx;
     const ptrdiff_t rows = rows_of_chunk(t->d);
     for (ptrdiff_t i = chunk * rows; i < min(t->count, (chunk + 1) * rows); i++) {
+        if (i + AHEAD < t->count) send_for(t, i + AHEAD);
         memcpy(t->out + i * t->d, t->in + t->index[i] * t->d, (size_t)t->d * sizeof(REAL));
     }
 }

@@ -1,10 +1,11 @@
 /* C = A B + bias: cache blocking, packing and the split among threads, around the micro-kernel of simd/gemm.c.
  *
- * C is cut into tiles: strips of A's rows by panels of B's columns. Both are read in place, by strides, where the caches
- * allow it. B is packed into panels where its columns are not unit-stride or its rows collide: where A is low, each chunk
- * packs the panels of its own columns as it comes to them, and nobody waits for anybody; otherwise a stretch of k is
- * packed beforehand, for all. So are the strips of A where its rows collide or its columns lie far apart. One row times a
- * matrix has kernels of its own: all it does is read B. So has a C whose few columns would leave lanes of a tile idle.
+ * C is cut into tiles: strips of A's rows by panels of B's columns. Both are read in place, by strides, where the
+ * caches allow it. B is packed into panels where its columns are not unit-stride or its rows collide: where A is low,
+ * each chunk packs the panels of its own columns as it comes to them, and nobody waits for anybody; otherwise a stretch
+ * of k is packed beforehand, for all. So are the strips of A where its rows collide or its columns lie far apart. One
+ * row times a matrix has kernels of its own: all it does is read B. So have few columns, all of C's or those beyond its
+ * last whole tile, that would leave lanes of a tile idle.
  */
 #include "fastscratch.h"
 #include "real.h"
@@ -271,6 +272,25 @@ static int multiply(product *g) {
     return FS_OK;
 }
 
+/* Columns beyond the last whole tile that are better taken as a product of their own: few of a register's lanes. */
+static ptrdiff_t slim_columns(const product *g) {
+    product rest = *g;
+    rest.n = g->n % FS(simd)->gemm_nr;
+    return rest.n < g->n && 4 * rest.n <= FS(simd)->gemm_nr / 2 && is_slim(&rest) ? rest.n : 0;
+}
+
+/* The last n columns by themselves; the others are left to be done. */
+static void cut_columns(product *g, ptrdiff_t n) {
+    product rest = *g;
+    if (n == 0) return;
+    g->n -= n;
+    rest.n = n;
+    rest.c += g->n;
+    rest.b += g->n * g->b_col;
+    if (rest.bias) rest.bias += g->n;
+    multiply_slim(&rest);
+}
+
 int FS(gemm)(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col, const REAL *b, ptrdiff_t b_row,
              ptrdiff_t b_col, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int accumulate, const REAL *bias) {
     product g = {.c = c, .a = a, .b = b, .bias = bias, .ldc = ldc, .a_row = a_row, .a_col = a_col,
@@ -289,6 +309,7 @@ int FS(gemm)(REAL *c, ptrdiff_t ldc, const REAL *a, ptrdiff_t a_row, ptrdiff_t a
         multiply_slim(&g);
         return FS_OK;
     }
+    cut_columns(&g, slim_columns(&g));
     return multiply(&g);
 }
 
