@@ -332,12 +332,13 @@ static int add_product(double *sums, REAL *part, const REAL *tile, ptrdiff_t row
 static int multiply_tile(const product *p, ptrdiff_t segment, const area *a, REAL *tile, REAL *part) {
     const ptrdiff_t m = a->i1 - a->i0, n = a->j1 - a->j0, r = p->r;
     const int diagonal = on_diagonal(&p->g, a);
-    double *sums = p->sums[segment] - p->first[segment] * r;
+    const ptrdiff_t first = p->first[segment];
+    double *sums = p->sums[segment];
     fill(&p->g, a, tile);
     if (diagonal) turn_over(tile, m);
-    const int status = add_product(sums + a->i0 * r, part, tile, STEP, 1, p->v + a->j0 * r, m, n, r);
+    const int status = add_product(sums + (a->i0 - first) * r, part, tile, STEP, 1, p->v + a->j0 * r, m, n, r);
     if (status != FS_OK || !p->g.half || diagonal) return status;
-    return add_product(sums + a->j0 * r, part, tile, 1, STEP, p->v + a->i0 * r, n, m, r);
+    return add_product(sums + (a->j0 - first) * r, part, tile, 1, STEP, p->v + a->i0 * r, n, m, r);
 }
 
 static ptrdiff_t first_tile(const product *p, ptrdiff_t segment) { return count_tiles(&p->g) * segment / p->segments; }

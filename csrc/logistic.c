@@ -82,12 +82,13 @@ static void run_segment(ptrdiff_t segment, void *ctx) {
     const sweep *g = ctx;
     const ptrdiff_t end = min(g->n, (segment + 1) * g->rows), products = g->k * g->d;
     REAL *memory = fs_alloc((size_t)(g->block * (g->step + 2) + products) * sizeof(REAL));
-    const room at = {memory, memory + g->block * g->step, memory + g->block * (g->step + 1),
-                     memory + g->block * (g->step + 2)};
     double *sums = g->sums + segment * sums_size(g);
     ptrdiff_t waiting = 0;
     g->status[segment] = memory ? FS_OK : FS_ENOMEM;
-    for (ptrdiff_t i = segment * g->rows; memory && i < end; i += g->block) {
+    if (!memory) return;
+    const room at = {memory, memory + g->block * g->step, memory + g->block * (g->step + 1),
+                     memory + g->block * (g->step + 2)};
+    for (ptrdiff_t i = segment * g->rows; i < end; i += g->block) {
         const ptrdiff_t count = min(g->block, end - i);
         run_block(g, &at, sums, i, count, waiting > 0);
         waiting += count;

@@ -88,10 +88,12 @@ static void sum_band(ptrdiff_t chunk, void *ctx) {
     const ptrdiff_t segment = chunk / g->bands, w = g->width, end = min(g->n, (segment + 1) * g->rows);
     const ptrdiff_t s0 = first_strip(g, chunk % g->bands), s1 = first_strip(g, chunk % g->bands + 1);
     const ptrdiff_t r0 = first_row(g, s0), r1 = first_row(g, s1), room = g->block * g->step;
-    REAL *block = fs_alloc((size_t)(room + (r1 - r0) * w) * sizeof(REAL)), *part = block + room;
-    ptrdiff_t waiting = 0;
+    REAL *block = fs_alloc((size_t)(room + (r1 - r0) * w) * sizeof(REAL));
     g->status[chunk] = block ? FS_OK : FS_ENOMEM;
-    for (ptrdiff_t i = segment * g->rows; block && i < end; i += g->block) {
+    if (!block) return;
+    REAL *part = block + room;
+    ptrdiff_t waiting = 0;
+    for (ptrdiff_t i = segment * g->rows; i < end; i += g->block) {
         const ptrdiff_t count = min(g->block, end - i);
         fill(block, g, i, count);
         add_products(part, block, g, s0, s1, count, waiting > 0);
