@@ -6,17 +6,19 @@ Where a work is bound by products, the report adds what they take at the peak th
 import re
 
 REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reason
-    (
-        r"KernelRidge exact",
-        "Nearly all of it is the Gram matrix and its factor, whose GFLOP/s are in the rows of `rbf_kernel` and `cholesky`.",
-    ),
+    (r"KernelRidge exact", "Half of the Gram matrix and the factor, both in float64, are nearly all of it."),
     (
         r"KernelRidge refined",
-        "Half of it is the Gram matrix in float64 that residuals need (`rbf_kernel float64`), most of the rest the factor.",
+        "Half of the Gram matrix in float64, which residuals need, and the factor in float32 are nearly all of it.",
+    ),
+    (r"KernelRidge.predict", "Its products are nearly all of it, and scikit-learn's are OpenBLAS's."),
+    (
+        r"MLPClassifier",
+        "Its products are most of it; each batch is gathered anew from 188 MB, of which hardly anything is in the cache.",
     ),
     (
-        r"KernelRidge.predict float64",
-        "Nearly all of it is products in float64, as in the rows of `rbf_kernel float64`.",
+        r"cholesky in place",
+        "Nearly all of it is the product of what is left, which OpenBLAS's factor computes as well.",
     ),
     (
         r"step, MLP 784-128-10 tanh, SGD, batch 64",
@@ -77,8 +79,8 @@ REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reas
     (r"matmul", "Both are near the peak: 1.1 would be above it, or C is written to memory that is not in cache."),
     (
         r"^PCA 50 components, MNIST",
-        "The kernel scatter is 84 % of it, at 71 % of the peak by fs.profiler on one thread; the rest is mostly LAPACK's"
-        " eigenvectors of the covariance, as in scikit-learn.",
+        "Half of the products are most of it, as in scikit-learn, and the rest is mostly LAPACK's eigenvectors of the"
+        " covariance, as there.",
     ),
     (r"^x( > y|\.sqrt)", "NumPy computes it: its own call is the larger part."),
     (r"^-?(x|y|z|\(x)|Linear\(8", "Tenths of a microsecond on both sides, and it varies from run to run."),

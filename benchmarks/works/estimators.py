@@ -32,11 +32,13 @@ def fit(
     ours: Dict | None = None,
     theirs: Dict | None = None,
     agree: float = 1e-3,
+    flops: float | None = None,
+    dtype: str = "float32",
 ) -> Work:
     """The class at `path` fitted to data(), which are made where they are used.
 
     params are both libraries' arguments, ours and theirs what one of them is given beside them. check(model, data) is a
-    number, such as the objective, on which the fitted models must agree.
+    number, such as the objective, on which the fitted models must agree. flops: of the products that cannot be left out.
     """
 
     def build_for(library: str, more: Dict | None) -> Call:
@@ -50,6 +52,8 @@ def fit(
         target,
         check=lambda fitted: check(*fitted),
         agree=agree,
+        flops=flops,
+        dtype=dtype,
         peers={"sklearn": lambda threads: build_for("sklearn", theirs)},
         ours_alone=True,
     )
@@ -137,7 +141,8 @@ def _perceptron_works() -> list[Work]:
     """One epoch; both draw other weights and batches, so the losses are only near each other."""
     epoch = {"max_iter": 1, "batch_size": 200, "random_state": 0}
     path, what = "neural_network.MLPClassifier", "(100,), an epoch of MNIST 60,000, batch 200"
-    return [fit(path, what, mnist(60_000), 2, last_loss, params=epoch, agree=0.1)]
+    flops = 2.0 * 60_000 * (2 * 784 * 100 + 3 * 100 * 10)  # X has no gradient
+    return [fit(path, what, mnist(60_000), 2, last_loss, params=epoch, agree=0.1, flops=flops)]
 
 
 def images(n: int, dtype: str) -> Callable[[], Data]:
@@ -163,7 +168,16 @@ def explained(model: Any, _: Data) -> float:
 def _component_works() -> list[Work]:
     path, what = "decomposition.PCA", "50 components, MNIST 60,000 x 784"
     return [
-        fit(path, f"{what}, {dtype}", images(60_000, dtype), 1.0, explained, params={"n_components": 50})
+        fit(
+            path,
+            f"{what}, {dtype}",
+            images(60_000, dtype),
+            1.0,
+            explained,
+            params={"n_components": 50},
+            flops=60_000 * 784**2,
+            dtype=dtype,
+        )
         for dtype in ("float32", "float64")
     ]
 
@@ -216,11 +230,18 @@ def _predict(n: int, new: int, dtype: str) -> Work:
         f"KernelRidge.predict {dtype} {new:,} x {n:,} x 784",
         lambda library: build_for("fastscratch"),
         2,
+        flops=2.0 * new * n * 784,
+        dtype=dtype,
         check=lambda y: float(np.abs(y).sum()),
         agree=1e-6 if dtype == "float64" else 1e-3,
         peers={"sklearn": lambda threads: build_for("sklearn")},
         ours_alone=True,
     )
+
+
+def _products(n: int, precision: str) -> float:
+    """Operations of half the Gram matrix and of its factor; those in float32, at twice the rate, count half."""
+    return n**2 * 784 + n**3 / (3 if precision == "float64" else 6)
 
 
 def _kernel_ridge_works() -> list[Work]:
@@ -234,6 +255,8 @@ def _kernel_ridge_works() -> list[Work]:
             params=RBF,
             ours={"solver": "cholesky", "precision": precision},
             agree=1e-8,
+            flops=_products(n, precision),
+            dtype="float64",
         )
         for n, targets in ((4000, (1.8, 2.4)), (8000, (1.4, 2.0)))
         for what, precision, target in zip(("exact", "refined"), ("float64", "mixed"), targets, strict=True)
