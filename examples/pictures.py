@@ -13,29 +13,7 @@ from fastscratch.manifold import TSNE
 from fastscratch.metrics import accuracy, confusion_matrix
 from fastscratch.neural_network import MLPClassifier
 from fastscratch.nn import functional as F
-from fastscratch.train import Callback, Trainer, find_lr
-
-
-class GradientNorms(Callback):
-    """The mean norm of each layer's gradient in each epoch."""
-
-    def __init__(self):
-        self.norms = {}
-
-    def on_epoch_begin(self, trainer):
-        self.sums = {}
-
-    def on_batch_end(self, trainer, logs):
-        for name, parameter in trainer.model.named_parameters():
-            layer = name.rpartition(".")[0]
-            self.sums.setdefault(layer, []).append((trainer.step, float((parameter.grad**2).sum())))
-
-    def on_epoch_end(self, trainer, logs):
-        for layer, squares in self.sums.items():
-            steps = np.zeros(squares[-1][0])
-            for step, square in squares:
-                steps[step - 1] += square
-            self.norms.setdefault(layer, []).append(float(np.sqrt(steps).mean()))
+from fastscratch.train import GradientNorms, Trainer, find_lr
 
 
 def as_tensor(images):
@@ -43,18 +21,19 @@ def as_tensor(images):
     return fs.tensor(images[:, None].astype(np.float32) / 255)
 
 
-def train(model, lr, samples, epochs):
-    """Train on four fifths of the samples, validate on the rest; a Trainer and the gradient norms."""
+def train(name, lr, samples, arguments):
+    """Train on four fifths of the samples, validate on the rest; a Trainer, the gradient norms and the range test."""
+    model = models.MODELS[name]()
     count = 4 * len(samples) // 5
     images, labels = as_tensor(samples.data), fs.tensor(samples.targets)
     loader = DataLoader(TensorDataset(images[:count], labels[:count]), batch_size=64, shuffle=True)
     held_out = DataLoader(TensorDataset(images[count:], labels[count:]), batch_size=500)
-    norms = GradientNorms()
+    norms = GradientNorms(arguments.output / f"{name}_gradients.jsonl")
     optimizer = fs.optim.Adam(model.parameters(), lr=lr)
     trainer = Trainer(model, optimizer, F.cross_entropy, metrics={"accuracy": accuracy}, callbacks=[norms])
     found = find_lr(model, optimizer, F.cross_entropy, loader)
-    trainer.fit(loader, held_out, epochs)
-    return trainer, norms.norms, found
+    trainer.fit(loader, held_out, arguments.epochs)
+    return trainer, norms.rows, found
 
 
 def pictures(arguments):
@@ -62,8 +41,8 @@ def pictures(arguments):
     samples, test = load_splits(arguments.data, n_train=arguments.samples, n_test=arguments.samples, fallback="digits")
     print(f"{samples.name}: {len(samples):,} to train and validate on, {len(test):,} to test")
     fs.manual_seed(arguments.seed)
-    mlp, _, _ = train(models.mlp(), 1e-3, samples, arguments.epochs)
-    cnn, norms, found = train(models.cnn(), 2e-3, samples, arguments.epochs)
+    mlp, _, _ = train("mlp", 1e-3, samples, arguments)
+    cnn, norms, found = train("cnn", 2e-3, samples, arguments)
     yield "history", viz.plot_history({"mlp": mlp.history, "cnn": cnn.history})
     yield "lr_range", viz.plot_lr_range(found)
     yield "gradient_norms", viz.plot_gradient_norms(norms)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from drawings import inside_and_apart
 
 from fastscratch.data import make_spiral
 from fastscratch.linear_model import Ridge
@@ -84,6 +85,15 @@ def test_an_embedding_has_a_point_for_each_sample_and_a_name_for_each_class():
     assert not EmbeddingDisplay(POINTS).plot().ax_.texts
 
 
+def test_names_of_classes_on_top_of_each_other_are_moved_apart():
+    points = np.random.default_rng(0).standard_normal((400, 2))
+    display = EmbeddingDisplay(points, labels=[f"name {i}" for i in range(10)] * 40).plot()
+    assert len(display.ax_.texts) == 10
+    inside_and_apart(display.figure_)
+    for labels in ([], ["only"], ["a", "b"]):
+        inside_and_apart(EmbeddingDisplay(np.ones((len(labels), 2)), labels=labels).plot().figure_)
+
+
 def test_a_learning_curve_counts_samples_and_leaves_its_fold_out():
     X = np.random.default_rng(0).standard_normal((50, 3))
     y = X @ [1.0, 2.0, 3.0] + 0.1
@@ -148,6 +158,8 @@ def test_the_spiral_needs_a_hidden_layer():
         (lambda: ConfusionMatrixDisplay.from_predictions([0], [0], normalize="rows"), "normalize"),
         (lambda: EmbeddingDisplay(np.ones((3, 1))), "two columns"),
         (lambda: EmbeddingDisplay(POINTS, labels=[1]), "as many labels"),
+        (lambda: EmbeddingDisplay([[0.0, float("nan")]]), "finite points"),
+        (lambda: DecisionBoundaryDisplay.from_estimator(Quadrants(), POINTS[:0]), "finite points, one at least"),
         (lambda: LearningCurveDisplay(train_sizes=[1], train_scores=[[1]], test_scores=[1]), "test_scores"),
         (lambda: learning_curve(Ridge(), POINTS, POINTS[:, 0], cv=1), "cv must be"),
         (lambda: learning_curve(Ridge(), POINTS, POINTS[:, 0], train_sizes=[60]), "train_sizes"),

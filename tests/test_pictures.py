@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawings import inside_and_apart
 
 import fastscratch as fs
 from fastscratch import nn, viz
-from fastscratch.files import FileFormatError
 from fastscratch.train import History, LRRange
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -21,41 +21,15 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(autouse=True)
 def nothing_global_changes():
-    before = dict(matplotlib.rcParams)
+    before = matplotlib.rcParams.copy()  # dict() of it would import pyplot
     yield
-    assert dict(matplotlib.rcParams) == before
+    assert matplotlib.rcParams.copy() == before
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums()
 
 
 def texts_of(figure):
     return [t.get_text() for ax in figure.axes for t in ax.texts]
-
-
-def inside_and_apart(figure):
-    """Every text that is drawn lies in the figure, and none over another."""
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()
-    words = [t for t in figure.findobj(matplotlib.text.Text) if t.get_text().strip() and t.get_visible()]
-    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in words if drawn(t)]
-    width, height = figure.bbox.width, figure.bbox.height
-    for text, box in boxes:
-        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, text
-    for i, (text, box) in enumerate(boxes):
-        for other, second in boxes[:i]:
-            across = min(box.x1, second.x1) - max(box.x0, second.x0)
-            down = min(box.y1, second.y1) - max(box.y0, second.y0)
-            assert across <= 1 or down <= 1, (text, other)
-
-
-def drawn(text):
-    """Ticks outside the limits have labels too, which are not drawn."""
-    for axis in (axis for ax in text.figure.axes for axis in (ax.xaxis, ax.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        for tick in axis.get_major_ticks() + axis.get_minor_ticks():
-            if text in (tick.label1, tick.label2):
-                return axis.axes.axison and low <= tick.get_loc() <= high
-    return True
 
 
 def rows(count, offset=0.0):
@@ -257,7 +231,7 @@ def test_feature_maps_are_what_the_layers_give():
     np.testing.assert_array_equal(drawn[-1], seen["4"])
     assert figure.axes[0].images[1].get_clim() == (seen["0"][0, :2].min(), seen["0"][0, :2].max())
     assert [t.splitlines()[0] for t in texts_of(figure)] == [
-        "input", "0: Conv2d", "1: ReLU", "2: MaxPool2d", "3: Flatten, 27", "4: Linear, 4",
+        "input", "0: Conv2d", "1: ReLU", "2: MaxPool2d", "3: Flatten, 27", "4: Linear, 4", "0", "1", "2", "3",
     ]  # fmt: skip
     inside_and_apart(figure)
 
@@ -295,7 +269,7 @@ def test_looking_changes_nothing():
     model.fail = True
     with pytest.raises(RuntimeError, match="on demand"):
         viz.plot_feature_maps(model, x)
-    with pytest.raises(ValueError, match=r"no layer 'tanh'; it has: .*norm, drop, act"):
+    with pytest.raises(ValueError, match="unknown layer 'tanh'"):
         viz.activations(model, x, ["norm", "tanh"])
     assert [m.training for m in (model, model.norm, model.drop, model.act)] == [True, True, False, True]
     assert not any(m._hooks for m in (model, model.norm, model.drop))
@@ -330,6 +304,16 @@ def test_gradient_norms_have_a_line_for_each_layer():
     shown = viz.plot_gradient_norms({"a": [1.0, 2.0]}, epochs=[3, 4], ax=figure.axes[0])
     assert shown is figure
     np.testing.assert_array_equal(lines[-1].get_xdata(), [3, 4])
+
+
+def test_gradient_norms_of_a_run_are_joined_by_layer(tmp_path: Path):
+    rows = [{"epoch": 3, "0.weight": 3.0, "0.bias": 4.0}, {"epoch": 4, "0.weight": 6.0, "0.bias": 8.0, "scale": 2.0}]
+    (tmp_path / "gradients.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for given in (rows, tmp_path, tmp_path / "gradients.jsonl"):
+        first, second = viz.plot_gradient_norms(given).axes[0].lines
+        np.testing.assert_array_equal(first.get_xydata(), [[3, 5], [4, 10]])
+        np.testing.assert_array_equal(second.get_ydata(), [np.nan, 2])
+        assert [first.get_label(), second.get_label()] == ["0", "scale"]
 
 
 def test_a_range_test_is_drawn_as_it_went():
@@ -377,7 +361,7 @@ CNN = small_cnn()
         (lambda: viz.plot_weights(CNN, layer="4"), r"27 inputs, .* give image_shape=\(H, W\)"),
         (lambda: viz.plot_weights(CNN, layer="4", image_shape=(2, 3)), r"got image_shape=\(2, 3\)"),
         (lambda: viz.plot_weights(nn.ReLU()), "ReLU has no Linear layer"),
-        (lambda: viz.plot_weights(CNN, layer="44"), "no layer '44'; is it '4'"),
+        (lambda: viz.plot_weights(CNN, layer="44"), "unknown layer '44': did you mean '4'"),
         (lambda: viz.plot_weights("cnn"), "expected a Module, got str"),
         (lambda: viz.plot_filters(CNN, channels=0), "channels must be"),
         (lambda: viz.plot_filters(nn.Linear(1, 1)), "no convolution layer"),
@@ -394,9 +378,9 @@ def test_errors_name_what_is_wrong(call, message):
         call()
 
 
-def test_a_line_that_is_no_epoch_is_named(tmp_path: Path):
+def test_a_file_that_is_no_history_is_named(tmp_path: Path):
     (tmp_path / "metrics.jsonl").write_text('{"epoch": 1, "loss": 2}\n{"epo\n')
-    with pytest.raises(FileFormatError, match="line 2 is not an epoch's metrics"):
+    with pytest.raises(ValueError, match=r"metrics\.jsonl is not JSON Lines"):
         viz.plot_history(tmp_path)
     with pytest.raises(FileNotFoundError):
         viz.plot_history(tmp_path / "none")

@@ -2,6 +2,7 @@
 
 from .callbacks import Callback, EarlyStopping, JSONLinesLogger, ModelCheckpoint
 from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from .gradients import GradientNorms
 from .history import History
 from .lr_finder import LRRange, find_lr
 from .model import Model
@@ -12,6 +13,7 @@ __all__ = [
     "Callback",
     "CheckpointError",
     "EarlyStopping",
+    "GradientNorms",
     "History",
     "JSONLinesLogger",
     "LRRange",

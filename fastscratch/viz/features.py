@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
+from ..names import unknown
 from ..nn.undisturbed import undisturbed
 from ..tape import no_grad
 from ..tensor import Tensor
@@ -14,6 +15,7 @@ from .tiles import draw, sheet
 
 # In inches, as in tiles.py.
 _TILE, _GAP, _MARGIN, _STRIP, _LETTER = 0.8, 0.08, 0.15, 0.3, 0.075
+_NUMBERED = 20  # values of a strip at most that are numbered
 
 
 def activations(model: nn.Module, inputs: Any, layers: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -68,7 +70,7 @@ def activations(model: nn.Module, inputs: Any, layers: Sequence[str] | None = No
         model.eval()
         for name in layers:
             if name not in named:
-                raise ValueError(f"{type(model).__name__} has no layer {name!r}; it has: {', '.join(named)}")
+                raise ValueError(unknown("layer", name, named))
             named[name].register_forward_hook(watch(name))
         model(_as_inputs(model, inputs))
     return seen
@@ -119,8 +121,21 @@ def plot_feature_maps(model: nn.Module, image: Any, *, layers: Sequence[str] | N
         for i, picture in enumerate(row.images):
             x = left + i * (_TILE + _GAP)
             draw(ax, picture, (x, x + row.width, top + row.height, top), "viridis", row.limits)
+        if row.height == _STRIP and row.images and row.images[0].shape[1] <= _NUMBERED:
+            _number(ax, row.images[0][0], (left, top), row)
         top += row.height + _GAP
     return figure
+
+
+def _number(ax: Any, values: np.ndarray, place: tuple[float, float], row: "_Row") -> None:
+    """The index of each value, such as the class of a logit, in its cell."""
+    step, middle = row.width / len(values), sum(row.limits) / 2
+    for i, value in enumerate(values):
+        colour = "black" if value > middle else "white"
+        ax.text(
+            place[0] + (i + 0.5) * step, place[1] + row.height / 2, str(i),
+            fontsize=8, ha="center", va="center", color=colour,
+        )  # fmt: skip
 
 
 class _Row:
@@ -132,7 +147,8 @@ class _Row:
             self.width, self.height = _TILE, _TILE
         else:
             self.images = [array.reshape(-1, array.shape[-1] if array.ndim else 1)]
-            self.width, self.height = count * (_TILE + _GAP) - _GAP, _STRIP
+            self.width = count * (_TILE + _GAP) - _GAP
+            self.height = _TILE if len(self.images[0]) > 1 else _STRIP
         self.images = [image for image in self.images if image.size]
         known = np.concatenate([image[np.isfinite(image)] for image in self.images] or [np.zeros(0)])
         self.limits = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 
 from .axes import MARKERS, axes_for_figure, plain
+from .history import Rows, rows_of
 
 
-def plot_gradient_norms(
-    norms: Mapping[str, Sequence[float]], *, epochs: Sequence[float] | None = None, ax: Any = None
-) -> Any:
+def plot_gradient_norms(norms: Any, *, epochs: Sequence[float] | None = None, ax: Any = None) -> Any:
     """A line for each layer on a logarithmic axis, from dark for the first to light for the last.
 
     Parameters
     ----------
-    norms : mapping of str to sequence of float
-        Of each layer, in their order, the norm of its gradient in each epoch. Zeros and what is not finite are left out.
+    norms : mapping of str to sequence of float, rows, or path
+        Of each layer, in their order, the norm of its gradient in each epoch. Or what `fastscratch.train.GradientNorms`
+        left: its ``rows``, its file, or the folder of the run; the norms of a layer's parameters are then joined to one.
+        Zeros and what is not finite are left out of the picture.
     epochs : sequence of float, optional
-        1, 2, ... if not given.
+        1, 2, ... if not given; rows know theirs.
     ax : matplotlib.axes.Axes, optional
         New ones in a figure of their own if not given.
 
@@ -31,7 +32,12 @@ def plot_gradient_norms(
     ------
     ValueError
         If there is no layer, a norm is negative, or layers have different numbers of epochs.
+    OSError
+        If a file cannot be read.
     """
+    if not isinstance(norms, Mapping):
+        rows = rows_of(norms, "gradients.jsonl")
+        norms, epochs = _by_layer(rows), [row["epoch"] for row in rows]
     if not norms:
         raise ValueError("no layers to draw")
     lines = {str(name): np.asarray(values, dtype=np.float64) for name, values in norms.items()}
@@ -44,6 +50,17 @@ def plot_gradient_norms(
     ax = axes_for_figure(ax, (6.6, max(3.6, 0.9 + 0.2 * min(20, len(lines)))))
     _draw(ax, lines, np.arange(1, count + 1) if epochs is None else np.asarray(epochs))
     return ax.figure
+
+
+def _by_layer(rows: Rows) -> dict[str, np.ndarray]:
+    """The norm of all of a layer's parameters together, NaN in epochs that do not have it."""
+    names = dict.fromkeys(name for row in rows for name in row if name != "epoch")
+    squares: dict[str, np.ndarray] = {}
+    for name in names:
+        values = np.array([row.get(name, math.nan) for row in rows], dtype=np.float64)
+        layer = name.rpartition(".")[0] or name
+        squares[layer] = squares.get(layer, 0.0) + values**2
+    return {layer: np.sqrt(total) for layer, total in squares.items()}
 
 
 def _draw(ax: Any, lines: Mapping[str, np.ndarray], epochs: np.ndarray) -> None:

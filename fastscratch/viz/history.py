@@ -1,12 +1,11 @@
 """Curves of loss and accuracy over the epochs, of one training or of several."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files import FileFormatError
+from ..train.runs import read_rows
 from .axes import COLOURS, MARKERS, new_figure, plain
 
 Rows = Sequence[Mapping[str, float]]
@@ -30,12 +29,12 @@ def plot_history(runs: Any, *, columns: Sequence[str] | None = None) -> Any:
     Raises
     ------
     ValueError
-        If no run has an epoch, or none has such a column.
-    OSError, FileFormatError
-        If a file cannot be read, or a line of it is no row.
+        If no run has an epoch, none has such a column, or a file is not of such rows.
+    OSError
+        If a file cannot be read.
     """
     named = runs if isinstance(runs, Mapping) else {"": runs}
-    read = {str(name): _rows(run) for name, run in named.items()}
+    read = {str(name): rows_of(run, "metrics.jsonl") for name, run in named.items()}
     known = list(dict.fromkeys(column for rows in read.values() for row in rows for column in row))
     if not known:
         raise ValueError("no epochs to draw")
@@ -53,26 +52,19 @@ def plot_history(runs: Any, *, columns: Sequence[str] | None = None) -> Any:
     return figure
 
 
-def _rows(run: Any) -> Rows:
-    """The rows of a run, from wherever they are."""
+def rows_of(run: Any, file: str) -> Rows:
+    """The rows of a run, which are given or lie in a file of its folder."""
     if isinstance(run, (str, Path)):
         path = Path(run)
-        path = path / "metrics.jsonl" if path.is_dir() else path
-        rows = []
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict) or "epoch" not in row:
-                raise FileFormatError(path, f"line {number} is not an epoch's metrics")
-            rows.append(row)
-        return rows
-    if not isinstance(run, Iterable):
-        raise TypeError(f"expected a History, rows or a path, got {type(run).__name__}")
-    rows = list(run)
+        rows = read_rows(path / file if path.is_dir() else path)
+    elif isinstance(run, Iterable):
+        rows = list(run)
+    else:
+        raise TypeError(f"expected rows or a path, got {type(run).__name__}")
     if not all(isinstance(row, Mapping) and "epoch" in row for row in rows):
-        raise TypeError("a history has rows with an 'epoch' in each")
+        raise ValueError(
+            f"expected rows with an 'epoch' in each, got {run if isinstance(run, (str, Path)) else rows[:1]}"
+        )
     return rows
 
 

@@ -69,7 +69,8 @@ def tiles(
     lines = max((len(label.splitlines()) for label in labels), default=0)
     longest = max((len(line) for label in labels for line in label.splitlines()), default=0)
     columns = max(1, min(columns or math.ceil(math.sqrt(len(images))), len(images)))
-    cell = max(_TILE, _LETTER * longest) + _GAP, _TILE + _LINE * lines + _GAP
+    box = _box(images.shape[1:3])
+    cell = max(_TILE, _LETTER * longest) + _GAP, box[1] + _LINE * lines + _GAP
     top = _MARGIN + (_TITLE if title else 0.0)
     inner = max(columns * cell[0], 2.0, 0.09 * len(title))
     height = top + max(1, math.ceil(len(images) / columns)) * cell[1] + _MARGIN
@@ -80,10 +81,13 @@ def tiles(
         ax.text(_MARGIN, top + _TILE / 2, empty, fontsize=10, va="center")
     limits = limits or brightness(images)
     for i, image in enumerate(images):
-        x = _MARGIN + i % columns * cell[0] + (cell[0] - _GAP - _TILE) / 2
+        middle = _MARGIN + i % columns * cell[0] + (cell[0] - _GAP) / 2
         y = top + i // columns * cell[1] + _LINE * lines
-        _tile(ax, image, (x, y, _TILE), cmap, limits, frames[i] if frames else None)
-        ax.text(x + _TILE / 2, y - 0.04, labels[i], fontsize=8, ha="center", va="bottom", linespacing=1.15)
+        x = middle - box[0] / 2
+        draw(ax, image, (x, x + box[0], y + box[1], y), cmap, limits)
+        if frames:
+            _frame(ax, (x, y), box, frames[i])
+        ax.text(middle, y - 0.04, labels[i], fontsize=8, ha="center", va="bottom", linespacing=1.15)
     if bar and len(images):
         top += _LINE * lines
         long = min(1.6, height - top - _MARGIN)
@@ -118,23 +122,14 @@ def draw(
     ax.set(xlim=x, ylim=y)
 
 
-def _tile(
-    ax: Any,
-    image: np.ndarray,
-    place: tuple[float, float, float],
-    cmap: str,
-    limits: tuple[float, float],
-    frame: Frame | None,
-) -> None:
-    """An image as large as fits into a square, in its middle."""
+def _box(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Width and height of the largest box of an image's proportions in a square; a very long image is not made a line."""
+    height, width = shape
+    longer = max(height, width)
+    return max(0.1, _TILE * width / longer), max(0.1, _TILE * height / longer)
+
+
+def _frame(ax: Any, corner: tuple[float, float], box: tuple[float, float], frame: Frame) -> None:
     from matplotlib.patches import Rectangle
 
-    x, y, side = place
-    height, width = image.shape[:2]
-    longer = max(height, width)
-    width, height = max(0.05, side * width / longer), max(0.05, side * height / longer)
-    x, y = x + (side - width) / 2, y + (side - height) / 2
-    draw(ax, image, (x, x + width, y + height, y), cmap, limits)
-    if frame is not None:
-        box = Rectangle((x, y), width, height, fill=False, edgecolor=frame.colour, linestyle=frame.style, linewidth=2.5)
-        ax.add_patch(box)
+    ax.add_patch(Rectangle(corner, *box, fill=False, edgecolor=frame.colour, linestyle=frame.style, linewidth=2.5))

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from .. import nn
+from ..names import unknown
 from .axes import as_array
 from .tiles import tiles
 
@@ -115,10 +115,7 @@ def find_layer(
             raise ValueError(f"{type(model).__name__} has no {what} layer")
         layer = able[0]
     if layer not in named:
-        nearest = get_close_matches(layer, named, 1, 0.0)
-        raise ValueError(
-            f"{type(model).__name__} has no layer {layer!r}" + (f"; is it {nearest[0]!r}?" if nearest else "")
-        )
+        raise ValueError(unknown("layer", layer, named))
     if not isinstance(named[layer], kinds):
         raise ValueError(f"layer {layer!r} is a {type(named[layer]).__name__}, and no {what}")
     return layer, named[layer]
