@@ -331,6 +331,23 @@ def test_a_range_test_is_drawn_as_it_went():
 
 # ---- all of them ----
 
+
+def test_pyplot_is_not_touched_where_it_is_loaded(monkeypatch):
+    class Untouchable:
+        def __getattr__(self, name):
+            raise AssertionError(f"pyplot.{name} was asked for")
+
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", Untouchable())
+    viz.plot_history(rows(2))
+    viz.plot_gradient_norms({"a": [1.0]})
+    viz.plot_lr_range(LRRange([0.1], [2.0], [2.0], None))
+    viz.plot_confusions([[3, 1], [0, 2]])
+    viz.plot_feature_maps(small_cnn(), np.zeros((1, 1, 8, 8)))
+    viz.plot_filters(small_cnn())
+    viz.plot_predictions(IMAGES, TRUE, SHARES)
+    monkeypatch.undo()
+
+
 CNN = small_cnn()
 
 
