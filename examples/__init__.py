@@ -1,0 +1,1 @@
+"""Programs to read and to run: each says at its top what it shows and how it is started."""
