@@ -10,10 +10,10 @@ from .. import __version__
 from ..data.registry import DatasetNotFoundError
 from ..files import FileFormatError
 from ..train.trainer import NonFiniteLossError
-from . import evaluate, info, predict, resume, summary, train
+from . import compare, evaluate, info, plot, predict, resume, summary, train
 from .common import Parser, describe
 
-_COMMANDS = (train, resume, evaluate, predict, summary, info)
+_COMMANDS = (train, resume, evaluate, predict, compare, plot, summary, info)
 
 _EXAMPLES = """examples:
   fastscratch train                              a small CNN on MNIST, or on digits drawn on the spot
@@ -22,6 +22,8 @@ _EXAMPLES = """examples:
   fastscratch resume runs/20260101-120000-cnn    go on with a training that was stopped
   fastscratch evaluate runs/20260101-120000-cnn  the best checkpoint of a run on the test set
   fastscratch predict photo.png                  what the newest network reads in a picture
+  fastscratch compare grid.toml                  every combination of a few settings, in a table
+  fastscratch plot runs/*                        curves of loss and accuracy
 
 Each command has --help with examples of its own. Exit codes: 0, 2 for a mistake, 130 after Ctrl-C.
 """

@@ -88,6 +88,20 @@ def checkpoint(folder: Path, name: str) -> Path:
     return path
 
 
+def results_of(folder: Path) -> dict[str, Any] | None:
+    """What the test set said of a run; None if the run is not finished. ValueError that names the file if it is damaged."""
+    path = folder / "results.json"
+    if not path.is_file():
+        return None
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(results, dict) or "test" not in results:
+        raise ValueError(f"{path} is not the results of a run")
+    return results
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSON Lines file; ValueError that names it if a line is none."""
     try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import models, random
 from ..data import DataLoader, TensorDataset, load_splits
-from ..data.registry import Samples, dataset_names
+from ..data.registry import Samples
 from ..files import atomic_write
 from ..metrics import accuracy, confusion_matrix
 from ..nn import functional as F
@@ -25,7 +25,7 @@ from .gradients import GradientNorms
 from .log import Log
 from .progress import ProgressBar
 from .recipes import OPTIMIZERS, SCHEDULES
-from .settings import Settings
+from .settings import Settings, lasting
 from .trainer import Trainer, trainer_state
 
 _DRAWN = (20_000, 4_000)  # training and test digits, where they are drawn and no number is given
@@ -49,7 +49,7 @@ class Session:
         train, self.test_samples = data or load(settings)
         _check_fits(train, settings)
         # What was found is what the run was trained on, wherever it is resumed.
-        self.settings = replace(settings, data=_lasting_name(settings, train))
+        self.settings = replace(settings, data=lasting(settings.data or train.name))
         self.train_samples, self.validation_samples = _hold_out(train, settings)
         random.manual_seed(settings.seed)
         self.model = models.build(settings.model, dropout=settings.dropout)
@@ -198,13 +198,6 @@ def load(settings: Settings) -> Splits:
         train, test = load_splits("digits", n_train=_DRAWN[0] + settings.validation, n_test=_DRAWN[1])
         train, test = replace(train, source=reason), replace(test, source=reason)
     return train, test
-
-
-def _lasting_name(settings: Settings, found: Samples) -> str:
-    """What the data is called in a configuration that may be read in another folder."""
-    if settings.data is None or settings.data in dataset_names():
-        return found.name
-    return str(Path(settings.data).resolve())
 
 
 def _check_fits(samples: Samples, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..data.registry import dataset_names
 from ..files import open_regular
 from ..models import MODELS, builder, check_options
 from ..names import unknown
@@ -194,6 +195,11 @@ def resolve(given: Mapping[str, Any]) -> Settings:
     settings = Settings(**chosen)
     check_options(settings.model, dropout=settings.dropout)
     return settings
+
+
+def lasting(data: str) -> str:
+    """What data is called in a configuration that may be read in another folder."""
+    return data if data in dataset_names() else str(Path(data).resolve())
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
