@@ -21,6 +21,8 @@ command, report, drawings, digits, patterns, motifs = (
     for name in ("__main__", "report", "drawings", "digits", "patterns", "motifs")
 )
 
+needs_kernels = pytest.mark.skipif(fs.backend.name() != "c", reason="takes a minute without the kernels")
+
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
@@ -42,7 +44,7 @@ def test_digits_become_4064_features() -> None:
     assert shapes == [(2, 256, 1), (2, 254, 32), (2, 127, 32), (2, 4064), (2, 100), (2, 100), (2, 10)]
 
 
-@pytest.mark.skipif(fs.backend.name() != "c", reason="takes a minute without the kernels")
+@needs_kernels
 def test_the_network_for_digits_learns() -> None:
     """MNIST where it is on this machine, else drawn digits: after four epochs on 6,000 images, on 1,000 others."""
     train, held_out, source = digits.samples(6000, 1000)
@@ -77,6 +79,7 @@ def test_filters_find_patterns_anywhere() -> None:
     assert digits.curve(net, train, held_out, 12, 0.1)[-1] >= 0.9
 
 
+@needs_kernels
 def test_two_directions_see_what_one_does_not() -> None:
     train, held_out = drawings.two_motifs(1000, 12, 0.1, 0), drawings.two_motifs(500, 12, 0.1, 1)
     found = {}
