@@ -329,6 +329,11 @@ int FN(tsne_attraction)(T *force, double *loss, const T *y, const int64_t *start
 /* force[n, dims] = sum_j q w (y_i - y_j) over all j, with q = w^((f + 1) / 2), and whole = the sum of q over i != j: each pair
  * is computed, both ways. |error| <= (1100 + 4 dims) eps times the sum of sizes (for whole, n more). */
 int FN(tsne_repulsion)(T *force, double *whole, const T *y, ptrdiff_t n, ptrdiff_t dims);
+/* The same, where a cell of the tree whose width is less than angle (0 to 1, else FS_EINVAL) times its distance counts as
+ * points at its centre of mass; angle 0 is tsne_repulsion. Rounding: |error| <= (1100 + 4 dims) eps times the sum of q w
+ * (|y_i - y_j| + 8 max |y|); for whole, of q (1 + 8 max |y|). All NaN where a point is not finite. About n log n.
+ * L. van der Maaten, Accelerating t-SNE using tree-based algorithms, JMLR 15, 2014. */
+int FN(tsne_repulsion_tree)(T *force, double *whole, const T *y, ptrdiff_t n, ptrdiff_t dims, double angle);
 
 /* ---- loss.c ---- */
 

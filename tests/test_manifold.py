@@ -144,6 +144,7 @@ def test_tensors_and_pickles():
         (lambda: TSNE(early_exaggeration=0.5).fit(X), "early_exaggeration must be a finite number"),
         (lambda: TSNE(learning_rate="fast").fit(X), "learning_rate must be 'auto' or a number above 0, got 'fast'"),
         (lambda: TSNE(max_iter=100).fit(X), "max_iter must be an integer of at least 250, got 100"),
+        (lambda: TSNE(angle=1.5).fit(X), "angle must be a number from 0 to 1, got 1.5"),
         (lambda: TSNE(method="fast").fit(X), "method must be one of 'barnes_hut', 'exact', got 'fast'"),
         (lambda: TSNE(metric="cosine").fit(X), "metric must be one of 'euclidean', got 'cosine'"),
         (lambda: TSNE(init="spectral").fit(X), "init must be 'pca', 'random' or an array, got 'spectral'"),
@@ -155,6 +156,72 @@ def test_errors_name_what_is_wrong(call, message):
     with pytest.raises(ValueError) as caught:
         call()
     assert message in str(caught.value)
+
+
+def _many(n, dims):
+    """Points as an embedding has them: heaps some widths apart."""
+    rng = np.random.default_rng(3)
+    return 30 * rng.standard_normal((10, dims))[rng.integers(0, 10, n)] + 8 * rng.standard_normal((n, dims))
+
+
+@needs_extension
+@pytest.mark.parametrize("angle", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_the_error_of_the_tree_falls_as_the_square_of_the_angle(dims, angle):
+    y = _many(4000, dims)
+    force, whole = fs.backend.tsne_repulsion(y)
+    near, nearly = fs.backend.tsne_repulsion_tree(y, angle)
+    error = np.linalg.norm(near - force) / np.linalg.norm(force)
+    assert 0 < error < angle**2 / 6
+    assert 0 < abs(nearly / whole - 1) < angle**2 / 12
+
+
+@needs_extension
+def test_the_tree_with_no_angle_is_the_sum_of_all_pairs():
+    y = _many(1500, 2).astype(np.float32)
+    for mine, exact in zip(fs.backend.tsne_repulsion_tree(y, 0.0), fs.backend.tsne_repulsion(y), strict=True):
+        np.testing.assert_array_equal(mine, exact)
+
+
+@needs_extension
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_the_tree_has_the_same_bits_for_any_number_of_threads(dims):
+    y, found = _many(3000, dims).astype(np.float32), []
+    for threads in (1, 2, 3):
+        use_threads(threads)
+        found.append(fs.backend.tsne_repulsion_tree(y, 0.5))
+    for force, whole in found[1:]:
+        np.testing.assert_array_equal(force, found[0][0])
+        assert whole == found[0][1]
+
+
+@needs_extension
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_heaps_at_one_place_and_points_far_away(dims):
+    rng = np.random.default_rng(0)
+    y = np.vstack([np.zeros((100, dims)), np.full((100, dims), 1.0), 1e-9 * rng.standard_normal((100, dims))])
+    for extra in (np.zeros((0, dims)), np.full((1, dims), 1e9), np.full((1, dims), 1e200)):
+        with fs.backend.use("check"):
+            force, whole = fs.backend.tsne_repulsion_tree(np.vstack([y, extra]), 0.5)
+        exact, total = fs.backend.tsne_repulsion(np.vstack([y, extra]))
+        if not np.abs(extra).max(initial=0) > 1e100:  # from there, all others are at one place
+            np.testing.assert_allclose(force, exact, atol=1e-6 * np.abs(exact).max())
+            assert whole == pytest.approx(total)
+
+
+def test_the_tree_leaves_nothing_finite_beside_what_is_not():
+    force, whole = fs.backend.tsne_repulsion_tree(np.array([[0.0, 1.0], [np.nan, 2.0], [3.0, 4.0]]), 0.5)
+    assert np.isnan(force).all()
+    assert np.isnan(whole)
+
+
+@needs_extension
+def test_the_tree_finds_as_good_an_embedding():
+    points = np.vstack([X + shift for shift in np.random.default_rng(2).standard_normal((17, 8))]).astype(np.float32)
+    exact = TSNE(perplexity=15, angle=0.0, max_iter=300).fit(points)
+    tree = TSNE(perplexity=15, max_iter=300).fit(points)
+    assert not np.array_equal(exact.embedding_, tree.embedding_)
+    assert tree.kl_divergence_ == pytest.approx(exact.kl_divergence_, rel=0.05)
 
 
 def test_not_fitted():

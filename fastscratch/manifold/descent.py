@@ -17,14 +17,16 @@ LEAST_GAIN = 0.01
 CHECK_EVERY = 50  # steps between looks at the divergence
 
 
-def divergence_and_gradient(y: Array, near: Affinities, exaggeration: float, wanted: bool) -> tuple[float, Array]:
-    """KL(e P || Q) of the embedding y, if wanted, for P exaggerated e times, and its gradient in y.
+def divergence_and_gradient(
+    y: Array, near: Affinities, exaggeration: float, wanted: bool, angle: float = 0.0
+) -> tuple[float, Array]:
+    """KL(e P || Q) of the embedding y, if wanted, for P exaggerated e times, and its gradient in y; exact for angle 0.
 
     sum p log(p / q), q = w^((f + 1) / 2) / Z, has the gradient 2 (f + 1) / f (sum p w (y_i - y_j) - sum q w (y_i - y_j)).
     """
     freedom = max(1, y.shape[1] - 1)
     pull, loss = backend.tsne_attraction(y, near.start, near.column, near.p, wanted)
-    push, whole = backend.tsne_repulsion(y)
+    push, whole = backend.tsne_repulsion_tree(y, angle) if angle else backend.tsne_repulsion(y)
     whole = max(whole, float(np.finfo(y.dtype).tiny))
     kl = exaggeration * (near.inner + np.log(exaggeration) + loss + np.log(whole)) if wanted else np.nan
     factor = 2 * (freedom + 1) / freedom
@@ -41,6 +43,7 @@ def descend(
     learning_rate: float,
     patience: int,
     least_gradient: float,
+    angle: float,
     progress: "Progress | None",
 ) -> tuple[Array, float, int]:
     """The embedding, its divergence and the last step, after the steps given or when there is no progress any more."""
@@ -48,7 +51,7 @@ def descend(
     best, best_step, step, kl = np.inf, steps.start, steps.start, np.nan
     for step in steps:
         look = (step + 1) % CHECK_EVERY == 0 or step == steps[-1]
-        kl, gradient = divergence_and_gradient(y, near, exaggeration, look)
+        kl, gradient = divergence_and_gradient(y, near, exaggeration, look, angle)
         gains = np.maximum(np.where(update * gradient < 0, gains + 0.2, gains * 0.8), LEAST_GAIN).astype(y.dtype)
         gradient *= gains
         update = y.dtype.type(momentum) * update - y.dtype.type(learning_rate) * gradient

@@ -240,6 +240,10 @@ def _table() -> dict[str, Formula]:
         "tsne_affinities": Formula("100 p", "distances + p", "p"),
         "tsne_attraction": Formula("(4 d + 3) p", "y + start + index + p + force", "force loss", d="y.shape[-1]"),
         "tsne_repulsion": Formula("(4 y + 8 n) n", "y + force", "force whole", n="y.shape[0]"),
+        # about 30 cells of each of log n levels, in the plane, at the angle of 0.5; fewer or more at another
+        "tsne_repulsion_tree": Formula(
+            "30 (4 y + 8 n) log", "y + force", "force whole", n="y.shape[0]", log="y.shape[0].bit_length()"
+        ),
         "centred": Formula("2 x", "2 x + moved + mean", "moved mean"),
         "squared_distances": Formula("3 y d", "x + z + y", d="x.shape[-1]"),
         "indexed_distances": Formula("3 y d", "x + z + index + y", d="x.shape[-1]"),

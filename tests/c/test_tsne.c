@@ -122,5 +122,59 @@ static void repulsion(void) {
     EXPECT(FS(tsne_repulsion)(force, &whole, y, 1, 4) == FS_EINVAL);
 }
 
+/* Taylor's remainder for cells of width s < angle r, of whose points the squared distances from their mean average at most
+ * dims s^2 / 4; centres of mass are rounded. The exact sum follows from the definition. */
+static void tree_case(ptrdiff_t n, ptrdiff_t dims, double angle, REAL scale) {
+    CASE("n=%td dims=%td angle=%g scale=%g", n, dims, angle, (double)scale);
+    REAL *y = input("y", n * dims);
+    const wide far = 1 - (wide)1.8 * (wide)angle;
+    const wide share = 20 * (wide)(angle * angle) * (1 + (wide)1.8 * (wide)angle) / (far * far * far * far * far * far * far);
+    const wide rounded = (wide)(1100 + 4 * dims) * EPS;
+    for (ptrdiff_t i = 0; i < n * dims; i++) y[i] = scale * (i / dims % 4 ? y[i] : (REAL)0.125); /* a quarter at one place */
+    REAL *force = output("force", n * dims);
+    double whole;
+    wide total = 0;
+    RUN(FS(tsne_repulsion_tree)(force, &whole, y, n, dims, angle));
+    for (ptrdiff_t i = 0; i < n; i++) {
+        wide sum[3] = {0}, sizes[3] = {0}, away[3], length = 0, weight = 0;
+        for (ptrdiff_t j = 0; j < n; j++) {
+            const wide w = closeness(away, y + i * dims, y + j * dims, dims), q = dims > 2 ? w * W(sqrt)(w) : w;
+            wide square = 0;
+            total += i == j ? 0 : q;
+            weight += q * w;
+            for (ptrdiff_t c = 0; c < dims; c++) {
+                sum[c] += q * w * away[c];
+                sizes[c] += q * w * W(fabs)(away[c]);
+                square += away[c] * away[c];
+            }
+            length += q * w * W(sqrt)(square);
+        }
+        for (ptrdiff_t c = 0; c < dims; c++) {
+            const wide limit = share * length + 2 * rounded * (sizes[c] + 8 * (wide)scale * weight);
+            expect_near("force", i * dims + c, force[i * dims + c], sum[c], limit);
+        }
+    }
+    EXPECT(W(fabs)(whole - total) <= (share + 2 * rounded * (1 + 8 * (wide)scale)) * total + EPS);
+}
+
+static void tree(void) {
+    for (ptrdiff_t n = 0; n <= 40; n++) tree_case(n, 1 + n % 3, 0.01, 3);
+    for (ptrdiff_t dims = 1; dims <= 3; dims++) {
+        tree_case(300, dims, 0.05, 10);
+        tree_case(1500, dims, 0.02, 30);
+        tree_case(64, dims, 0.05, 0);
+    }
+    CASE("not finite, and out of range");
+    REAL force[4], y[4] = {0, 1, (REAL)INFINITY, 2};
+    double whole;
+    RUN(FS(tsne_repulsion_tree)(force, &whole, y, 2, 2, 0.5));
+    for (int i = 0; i < 4; i++) EXPECT(isnan(force[i]));
+    EXPECT(isnan(whole));
+    EXPECT(FS(tsne_repulsion_tree)(force, &whole, y, 1, 4, 0.5) == FS_EINVAL);
+    EXPECT(FS(tsne_repulsion_tree)(force, &whole, y, 1, 2, -0.1) == FS_EINVAL);
+    EXPECT(FS(tsne_repulsion_tree)(force, &whole, y, 1, 2, NAN) == FS_EINVAL);
+}
+
 const struct test FS(tests_tsne)[] = {
-    {"tsne_affinities", affinities}, {"tsne_attraction", attraction}, {"tsne_repulsion", repulsion}, {NULL, NULL}};
+    {"tsne_affinities", affinities}, {"tsne_attraction", attraction}, {"tsne_repulsion", repulsion},
+    {"tsne_repulsion_tree", tree}, {NULL, NULL}};

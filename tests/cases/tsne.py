@@ -30,6 +30,21 @@ def _repulsion(y):
     return fs.from_numpy(force), fs.from_numpy(np.asarray([whole]))
 
 
+def _tree(angle: float):
+    def call(y):
+        force, whole = fs.backend.tsne_repulsion_tree(y.array, angle)
+        return fs.from_numpy(force), fs.from_numpy(np.asarray([whole]))
+
+    return call
+
+
+def _heaps(n: int, dims: int) -> Draw:
+    """Points of which most are at three places, and some far away."""
+    return lambda rng: np.where(
+        rng.uniform(size=(n, 1)) < 0.7, rng.integers(0, 3, (n, 1)) * np.ones(dims), 9 * rng.standard_normal((n, dims))
+    )
+
+
 def _rows(n: int, terms: int) -> tuple[Draw, Draw, Draw]:
     """Sparse rows of different lengths: where they start, their columns and elements."""
 
@@ -55,4 +70,12 @@ CASES = [
     Case("tsne_repulsion_far", _repulsion, (normal(9, 2, scale=1e4),), **_OPTIONS),
     Case("tsne_repulsion_space", _repulsion, (normal(150, 3),), **_OPTIONS),
     Case("tsne_repulsion_stretches", _repulsion, (normal(1100, 2),), **_OPTIONS),
+    Case("tsne_repulsion_tree", _tree(0.5), (normal(700, 2, scale=20.0),), **_OPTIONS, bench=(normal(3000, 2),)),
+    Case("tsne_repulsion_tree_line", _tree(0.9), (normal(400, 1, scale=5.0),), **_OPTIONS),
+    Case("tsne_repulsion_tree_space", _tree(0.8), (normal(900, 3, scale=9.0),), **_OPTIONS),
+    Case("tsne_repulsion_tree_lists", _tree(0.05), (normal(1500, 2, scale=20.0),), **_OPTIONS),
+    Case("tsne_repulsion_tree_heaps", _tree(0.6), (_heaps(500, 2),), **_OPTIONS),
+    Case("tsne_repulsion_tree_few", _tree(0.5), (normal(3, 2),), **_OPTIONS),
+    Case("tsne_repulsion_tree_one_place", _tree(0.5), (lambda rng: np.ones((100, 3)),), **_OPTIONS),
+    Case("tsne_repulsion_tree_exact", _tree(0.0), (normal(50, 2),), **_OPTIONS),
 ]  # fmt: skip

@@ -75,6 +75,7 @@ from .softmax import (
     softmax_forward,
 )
 from .tsne import nearest_neighbours, tsne_affinities, tsne_attraction, tsne_repulsion
+from .tsne_tree import tsne_repulsion_tree
 
 __all__ = [
     "adam_step",
@@ -170,5 +171,6 @@ __all__ = [
     "tsne_affinities",
     "tsne_attraction",
     "tsne_repulsion",
+    "tsne_repulsion_tree",
     "zero_arrays",
 ]

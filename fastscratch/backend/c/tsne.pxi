@@ -13,6 +13,8 @@ cdef extern from "fastscratch.h" nogil:
                                const void *p, ptrdiff_t n, ptrdiff_t dims)
     int fs_tsne_repulsion_f32(void *force, double *whole, const void *y, ptrdiff_t n, ptrdiff_t dims)
     int fs_tsne_repulsion_f64(void *force, double *whole, const void *y, ptrdiff_t n, ptrdiff_t dims)
+    int fs_tsne_repulsion_tree_f32(void *force, double *whole, const void *y, ptrdiff_t n, ptrdiff_t dims, double angle)
+    int fs_tsne_repulsion_tree_f64(void *force, double *whole, const void *y, ptrdiff_t n, ptrdiff_t dims, double angle)
 
 
 def nearest_neighbours(x, k):
@@ -98,4 +100,24 @@ def tsne_repulsion(y):
         else:
             status = fs_tsne_repulsion_f32(fp, &whole, ap, n, dims)
     raise_for(status, "tsne_repulsion")
+    return force, whole
+
+
+def tsne_repulsion_tree(y, angle):
+    cdef int typenum = floating(y, "y"), status
+    cdef cnp.ndarray a = contiguous(y, "y", typenum)
+    cdef double wanted = angle
+    if y.ndim != 2 or not 1 <= y.shape[1] <= 3 or not 0 <= wanted <= 1:
+        raise ValueError(f"tsne_repulsion_tree: expected y (n, 1 to 3) and an angle from 0 to 1, got {y.shape} and {angle}")
+    cdef ptrdiff_t n = cnp.PyArray_DIM(a, 0), dims = cnp.PyArray_DIM(a, 1)
+    cdef cnp.ndarray force = new_2d(n, dims, typenum)
+    cdef double whole = 0
+    cdef void *fp = cnp.PyArray_DATA(force)
+    cdef void *ap = cnp.PyArray_DATA(a)
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            status = fs_tsne_repulsion_tree_f64(fp, &whole, ap, n, dims, wanted)
+        else:
+            status = fs_tsne_repulsion_tree_f32(fp, &whole, ap, n, dims, wanted)
+    raise_for(status, "tsne_repulsion_tree")
     return force, whole
