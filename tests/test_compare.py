@@ -212,6 +212,6 @@ def test_plot(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path(runs[0], "results.json").unlink()
     assert "has no confusion matrix" in mistake(runs[0], "--what", "confusions")
     Path(runs[0], "metrics.jsonl").write_text("{\n")
-    assert "metrics.jsonl: line 1 is not" in mistake(runs[0])
+    assert "metrics.jsonl is not JSON Lines" in mistake(runs[0])
     Path(runs[0], "metrics.jsonl").unlink()
     assert "it has not trained yet" in mistake(runs[0])
