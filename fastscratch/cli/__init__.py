@@ -10,10 +10,10 @@ from .. import __version__
 from ..data.registry import DatasetNotFoundError
 from ..files import FileFormatError
 from ..train.trainer import NonFiniteLossError
-from . import compare, evaluate, info, plot, predict, resume, summary, train
+from . import compare, data, evaluate, info, plot, predict, resume, summary, train
 from .common import Parser, describe
 
-_COMMANDS = (train, resume, evaluate, predict, compare, plot, summary, info)
+_COMMANDS = (train, resume, evaluate, predict, compare, plot, summary, data, info)
 
 _EXAMPLES = """examples:
   fastscratch train                              a small CNN on MNIST, or on digits drawn on the spot

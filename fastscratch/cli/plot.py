@@ -84,11 +84,7 @@ def _names(folders: list[Path]) -> list[str]:
 def _gradients(folders: list[Path], columns: list[str] | None) -> Any:
     from ..viz import plot_gradient_norms
 
-    path = _only(folders) / "gradients.jsonl"
-    rows = runs.read_rows(path)
-    layers = [name for name in rows[0] if name != "epoch"] if rows else []
-    norms = {name: [row[name] for row in rows] for name in layers}
-    return plot_gradient_norms(norms, epochs=[row["epoch"] for row in rows])
+    return plot_gradient_norms(_only(folders))
 
 
 def _confusions(folders: list[Path], columns: list[str] | None) -> Any:

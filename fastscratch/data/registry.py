@@ -10,6 +10,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -211,6 +212,16 @@ def cache_folder() -> Path:
     except RuntimeError:
         raise OSError("no home folder to keep a cache in; set FASTSCRATCH_DATA") from None
     return root / "fastscratch" / "data"
+
+
+def place_of(name: str) -> str | None:
+    """Where the files of a data set of images are on this machine, all four; None if they are not."""
+    root = os.environ.get("FASTSCRATCH_DATA")
+    folders = [Path(root) / name] if root else []
+    with suppress(OSError):
+        folders.append(cache_folder() / name)
+    found = (folder for folder in folders if all(mnist.holds(folder, split) for split in SPLITS))
+    return next(map(str, found), None)
 
 
 def _locate(name: str, split: str, download: bool, progress: "Progress | None") -> tuple[Path, str]:

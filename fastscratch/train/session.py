@@ -26,6 +26,7 @@ from .log import Log
 from .progress import ProgressBar
 from .recipes import OPTIMIZERS, SCHEDULES
 from .settings import Settings, lasting
+from .tensorboard import TensorBoard, writer_class
 from .trainer import Trainer, trainer_state
 
 _DRAWN = (20_000, 4_000)  # training and test digits, where they are drawn and no number is given
@@ -46,6 +47,8 @@ class Session:
     """
 
     def __init__(self, settings: Settings, data: Splits | None = None) -> None:
+        if settings.tensorboard:
+            writer_class()  # before anything is read or written
         train, self.test_samples = data or load(settings)
         _check_fits(train, settings)
         # What was found is what the run was trained on, wherever it is resumed.
@@ -55,6 +58,7 @@ class Session:
         self.model = models.build(settings.model, dropout=settings.dropout)
         self.loader = DataLoader(self._dataset(self.train_samples), batch_size=settings.batch_size, shuffle=True)
         self.stopping = EarlyStopping(self.monitor, patience=settings.patience) if settings.patience else None
+        self.board: TensorBoard | None = None
         self.trainer = self._trainer()
 
     def _trainer(self) -> Trainer:
@@ -109,6 +113,9 @@ class Session:
     def attach(self, folder: Path, watchers: Sequence[Callback] = ()) -> None:
         """Let the training leave its checkpoints, metrics and log in a folder, with others looking on."""
         settings = self.settings
+        if settings.tensorboard:
+            images = self.train_samples.data[:32] / np.float32(255) if np.ndim(self.train_samples.data) == 3 else None
+            self.board = TensorBoard(folder / "tensorboard", images)
         checkpoints = ModelCheckpoint(
             folder / "checkpoints",
             monitor=self.monitor,
@@ -119,6 +126,8 @@ class Session:
         callbacks.append(GradientNorms(folder / "gradients.jsonl"))
         if self.stopping:
             callbacks.append(self.stopping)
+        if self.board:
+            callbacks.append(self.board)
         self.trainer.callbacks = [*callbacks, checkpoints]
 
     def fit(self, folder: Path, watchers: Sequence[Callback] | None = None) -> None:
@@ -164,6 +173,8 @@ class Session:
         results.update(epochs=len(rows), seconds=sum(row["seconds"] for row in rows))
         runs.write_json(folder / "results.json", results)
         self._draw(folder / "figures", results)
+        if self.board:
+            self.board.report(results, results["best_epoch"])
         return results
 
     def _draw(self, folder: Path, results: dict[str, Any]) -> None:
