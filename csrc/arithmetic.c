@@ -1,4 +1,4 @@
-/* Sums, differences, products and quotients of two arrays, or of an array and a number; and the sum of one array. */
+/* Sums, differences, products and quotients of two arrays, or of an array and a number; comparisons; the sum of one array. */
 #include "chunks.h"
 #include "fastscratch.h"
 #include "real.h"
@@ -38,6 +38,35 @@ static int over_pieces(operation f, REAL *y, const REAL *a, ptrdiff_t a_step, co
     }
 #include "binaries.def"
 #undef FS_BINARY
+
+typedef struct {
+    void (*f)(uint8_t *y, const REAL *a, const REAL *b, ptrdiff_t n);
+    uint8_t *y;
+    const REAL *a, *b;
+    ptrdiff_t n;
+} comparison;
+
+static void comparison_piece(ptrdiff_t chunk, void *ctx) {
+    const comparison *w = ctx;
+    const ptrdiff_t i = chunk * PIECE;
+    w->f(w->y + i, w->a + i, w->b + i, piece_at(i, w->n));
+}
+
+static int compare(comparison w) {
+    if (w.n < SERIAL) {
+        w.f(w.y, w.a, w.b, w.n);
+    } else {
+        fs_parallel_for((w.n + PIECE - 1) / PIECE, comparison_piece, &w);
+    }
+    return FS_OK;
+}
+
+#define FS_COMPARISON(name, operator)                                            \
+    int FS(name)(uint8_t *y, const REAL *a, const REAL *b, ptrdiff_t n) {        \
+        return compare((comparison){FS(simd)->name, y, a, b, n});                \
+    }
+#include "comparisons.def"
+#undef FS_COMPARISON
 
 typedef struct {
     const REAL *x;

@@ -19,6 +19,11 @@
 #include "binaries.def"
 #undef FS_BINARY
 
+/* For each name of comparisons.def: y[i] = 1 if a[i] op b[i], else 0; i < n. Exact; NaN equals nothing and is in no order. */
+#define FS_COMPARISON(name, operator) int FN(name)(uint8_t *y, const T *a, const T *b, ptrdiff_t n);
+#include "comparisons.def"
+#undef FS_COMPARISON
+
 /* *y = the sum of x[0..n): blocks of registers, the blocks' sums in double; n = 0 gives 0. |error| <= 26 eps sum |x|, in double
  * an eps more for every 64 elements. */
 int FN(sum_all)(T *y, const T *x, ptrdiff_t n);

@@ -467,11 +467,11 @@ def in_shape(x: Any, sizes: tuple[Any, ...], gradient: Gradient) -> Tensor | Non
     return record_view(x.array.reshape(sizes), x, gradient, x.array.shape)
 
 
-def compared(ufunc: Any, a: Any, b: Any) -> Tensor | None:
-    """A comparison by NumPy, which warns of nothing there; None unless both are tensors of one shape and floating dtype."""
+def compared(kernel: Any, a: Any, b: Any) -> Tensor | None:
+    """A comparison by a kernel; None unless both are tensors of one shape and floating dtype."""
     if not isinstance(a, Tensor) or not isinstance(b, Tensor) or match(a, b) != 1:
         return None
-    return wrap(ufunc(a.array, b.array))
+    return wrap(kernel(a.array, b.array))
 
 
 def match(a: Any, b: Any) -> int:

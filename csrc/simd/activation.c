@@ -33,6 +33,9 @@ BACKWARD(log) { return v_div(dy, x); }
 FORWARD(log1p) { return v_log1p(x); }
 BACKWARD(log1p) { return v_div(dy, v_add(x, ONE)); }
 
+FORWARD(sqrt) { return v_sqrt(x); }
+BACKWARD(sqrt) { return v_div(dy, v_add(x, x)); }
+
 FORWARD(tanh) { return v_tanh(x); }
 BACKWARD(tanh) { return v_mul(dy, v_fnma(x, x, ONE)); }
 

@@ -1,4 +1,4 @@
-/* Operations of two numbers over arrays, and the sum of an array. */
+/* Operations and comparisons of two numbers over arrays, and the sum of an array. */
 #include "kernels.h"
 #include "vec.h"
 
@@ -23,6 +23,14 @@
     }
 #include "../binaries.def"
 #undef FS_BINARY
+
+/* The compiler knows better than vec.h how to make bytes of lanes. */
+#define FS_COMPARISON(name, operator)                                                                                 \
+    void FS_SIMD(name)(uint8_t *restrict y, const REAL *restrict a, const REAL *restrict b, ptrdiff_t n) {            \
+        for (ptrdiff_t i = 0; i < n; i++) y[i] = a[i] operator b[i];                                                  \
+    }
+#include "../comparisons.def"
+#undef FS_COMPARISON
 
 /* Blocks short enough that a lane adds few numbers; the blocks' sums are added in double. */
 enum { BLOCK = 64 * VL, WAYS = 4 };

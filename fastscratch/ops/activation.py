@@ -19,8 +19,8 @@ from .operands import floating, need_tensor
 
 __all__ = [
     "celu", "elu", "erf", "erfc", "exp", "expm1", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log",
-    "log1p", "logsigmoid", "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh",
-    "tanhshrink",
+    "log1p", "logsigmoid", "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "sqrt",
+    "tanh", "tanhshrink",
 ]  # fmt: skip
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -196,6 +196,15 @@ def _exp_gradient(dy, needs, y):
     return (backend.exp_backward(dy, y),)
 
 
+def sqrt(input: Tensor) -> Tensor:
+    """The square root; NaN below 0."""
+    return _of_output(input, "sqrt", backend.sqrt_forward, _sqrt_gradient)
+
+
+def _sqrt_gradient(dy, needs, y):
+    return (backend.sqrt_backward(dy, y),)
+
+
 def expm1(input: Tensor) -> Tensor:
     """exp(input) - 1, without the loss of digits near 0."""
     return _of_output(input, "expm1", backend.expm1_forward, _expm1_gradient)
@@ -355,7 +364,7 @@ def _inplace(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
     return change
 
 
-for _function in (erf, erfc, exp, expm1, log, log1p, relu, sigmoid, tanh):
+for _function in (erf, erfc, exp, expm1, log, log1p, relu, sigmoid, sqrt, tanh):
     method(_function)
     method(_inplace(_function))
 method(prelu)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..tensor import Tensor, compared, in_place, match, method, wrap
 from .operands import elementwise, is_number, need_kind, need_tensor, pair, quiet
 
@@ -46,7 +47,7 @@ def ge(input: Tensor, other: Any) -> Tensor:
 
 
 def _compare(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
-    y = compared(ufunc, input, other)
+    y = compared(getattr(backend, ufunc.__name__), input, other)
     if y is not None:
         return y
     if match(input, other) == 2:  # NumPy rounds a number to the array's type
@@ -168,11 +169,11 @@ def _bitwise(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
     return wrap(elementwise(ufunc, need_kind(a, "biu", operation), need_kind(b, "biu", operation), operation))
 
 
-def _operator(compare: Any, ufunc: Any) -> Any:
+def _operator(compare: Any, kernel: str) -> Any:
     """The operator leaves what is neither tensor, array nor number to Python: x == None is False."""
 
     def operator(self: Tensor, other: Any) -> Any:
-        y = compared(ufunc, self, other)
+        y = compared(getattr(backend, kernel), self, other)
         if y is not None:
             return y
         known = isinstance(other, Tensor) or is_number(other) or isinstance(other, np.ndarray)
@@ -184,7 +185,7 @@ def _operator(compare: Any, ufunc: Any) -> Any:
 _UFUNCS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 for _compares, _ufunc in zip((eq, ne, lt, le, gt, ge), _UFUNCS, strict=True):
     method(_compares)
-    method(_operator(_compares, _ufunc), f"__{_compares.__name__}__")
+    method(_operator(_compares, _ufunc.__name__), f"__{_compares.__name__}__")
 _function: Any
 for _function in (
     allclose, bitwise_and, bitwise_not, bitwise_or, bitwise_xor, equal, is_nonzero,

@@ -46,7 +46,6 @@ __all__ = [
     "sign",
     "sin",
     "sinh",
-    "sqrt",
     "square",
     "tan",
     "trunc",
@@ -114,7 +113,6 @@ reciprocal = _smooth("reciprocal", np.reciprocal, lambda dy, y: -dy * y * y, "1 
 rsqrt = _smooth("rsqrt", lambda x: 1 / np.sqrt(x), lambda dy, y: dy * y * y * y / -2, "1 / sqrt(x).", of_output=True)
 sin = _smooth("sin", np.sin, lambda dy, x: dy * np.cos(x), "sin x, in radians.")
 sinh = _smooth("sinh", np.sinh, lambda dy, x: dy * np.cosh(x), "sinh x = (e^x - e^-x) / 2.")
-sqrt = _smooth("sqrt", np.sqrt, lambda dy, y: dy / (2 * y), "The square root; NaN below 0.", of_output=True)
 tan = _smooth("tan", np.tan, lambda dy, y: dy * (1 + y * y), "tan x, in radians.", of_output=True)
 
 ceil = _steps("ceil", np.ceil, "The smallest integer that is not below x.")

@@ -255,9 +255,11 @@ def _table() -> dict[str, Formula]:
         table[name] = Formula(
             "y", "p + q + y", p="a.nbytes if hasattr(a, 'nbytes') else 0", q="b.nbytes if hasattr(b, 'nbytes') else 0"
         )
+    for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
+        table[name] = Formula("y", "a + b + y")
     for name in ("erf", "erfc", "gelu", "leaky_relu", "elu", "log", "log1p", "silu", "softplus"):
         table |= _of_each_element(name, "x")
-    for name in ("exp", "expm1", "relu", "sigmoid", "tanh"):
+    for name in ("exp", "expm1", "relu", "sigmoid", "sqrt", "tanh"):
         table |= _of_each_element(name, "y")
     for name, formula in table.items():
         formula.kernel = name

@@ -35,6 +35,8 @@ VALUE(log) { return ulps(W(log)(x), 2); }
 SLOPE_OF(log) { return ulps(dy / x, 1); }
 VALUE(log1p) { return ulps(W(log1p)(x), 3); }
 SLOPE_OF(log1p) { return ulps(dy / (1 + x), 2); }
+VALUE(sqrt) { return ulps(W(sqrt)(x), 1); }
+SLOPE_OF(sqrt) { return ulps(dy / (2 * x), 1); }
 VALUE(tanh) { return ulps(W(tanh)(x), 4); }
 SLOPE_OF(tanh) { return within(dy * (1 - x * x), 4 * size(dy) * (1 + x * x)); }
 VALUE(sigmoid) { return ulps(sigmoid(x), 4); }

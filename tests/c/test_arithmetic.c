@@ -1,4 +1,4 @@
-/* Operations of two numbers over arrays, and the sum of an array, against the same in a wider type. */
+/* Operations and comparisons of two numbers over arrays, and the sum of an array, against the same in a wider type. */
 #include "typed.h"
 
 typedef struct {
@@ -37,6 +37,38 @@ static void in_place_case(const operation *f) {
     for (ptrdiff_t i = 0; i < 37; i++) expect_equal(f->name, i, a[i], y[i]);
 }
 
+typedef struct {
+    const char *name;
+    int (*run)(uint8_t *, const REAL *, const REAL *, ptrdiff_t);
+    int (*answer)(REAL, REAL);
+} comparison;
+
+#define FS_COMPARISON(name, operator) \
+    static int name##_of(REAL a, REAL b) { return a operator b; }
+#include "comparisons.def"
+#undef FS_COMPARISON
+
+static const comparison comparisons[] = {
+#define FS_COMPARISON(name, operator) {#name, FS(name), name##_of},
+#include "comparisons.def"
+#undef FS_COMPARISON
+};
+
+/* A third of the pairs are equal, and some hold a NaN on one side, on the other, or on both. */
+static void comparison_case(const comparison *f, ptrdiff_t n) {
+    CASE("%s n=%td", f->name, n);
+    REAL *a = input("a", n), *b = input("b", n);
+    uint8_t *y = guard_alloc("y", (size_t)n, GUARD_OUTPUT);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        y[i] = 7;
+        if (i % 3 == 0) b[i] = a[i];
+        if (i % 7 == 3) a[i] = (REAL)NAN;
+        if (i % 5 == 3) b[i] = (REAL)NAN;
+    }
+    RUN(f->run(y, a, b, n));
+    for (ptrdiff_t i = 0; i < n; i++) EXPECT(y[i] == f->answer(a[i], b[i]));
+}
+
 static void sum_case(ptrdiff_t n) {
     CASE("sum_all n=%td", n);
     REAL *x = input("x", n), *y = output("y", 1);
@@ -56,6 +88,12 @@ static void sizes(void) {
 }
 static void large(void) { EACH_OPERATION binary_case(f, 1, 1, 33001), binary_case(f, 1, 0, 33001); }
 static void in_place(void) { EACH_OPERATION in_place_case(f); }
+static void answers(void) {
+    for (const comparison *f = comparisons; f < comparisons + LENGTH(comparisons); f++) {
+        for (ptrdiff_t n = 0; n <= 70; n++) comparison_case(f, n);
+        comparison_case(f, 110001);
+    }
+}
 static void sums(void) {
     for (ptrdiff_t n = 0; n <= 70; n++) sum_case(n);
     sum_case(1025);
@@ -63,4 +101,4 @@ static void sums(void) {
 }
 
 const struct test FS(tests_arithmetic)[] = {
-    {"sizes", sizes}, {"large", large}, {"in place", in_place}, {"sums", sums}, {NULL, NULL}};
+    {"sizes", sizes}, {"large", large}, {"in place", in_place}, {"answers", answers}, {"sums", sums}, {NULL, NULL}};

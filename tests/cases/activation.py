@@ -35,6 +35,7 @@ CASES = [
     Case("exp", fs.exp, (normal(*SIZE),), bench=BENCH),
     Case("exp_ends", fs.exp, (uniform(-800, 800, 301),), gradient=False),
     Case("expm1", fs.expm1, (normal(*SIZE),)),
+    Case("sqrt", fs.sqrt, (positive(*SIZE),), bench=(positive(1024, 1024),)),
     Case("log", fs.log, (positive(*SIZE),), bench=(positive(1024, 1024),)),
     Case("log_sizes", lambda x: fs.log(fs.exp(x)), (uniform(-80, 80, 301),), gradient=False),
     Case("log1p", fs.log1p, (uniform(-0.9, 3, *SIZE),)),

@@ -3,7 +3,7 @@
 from .case import Case, normal, positive, same, uniform
 
 _ANYWHERE = ["abs", "asinh", "atan", "cos", "cosh", "deg2rad", "exp2", "rad2deg", "sin", "sinh", "square"]
-_POSITIVE = ["log2", "log10", "reciprocal", "rsqrt", "sqrt"]
+_POSITIVE = ["log2", "log10", "reciprocal", "rsqrt"]
 _INSIDE = ["acos", "asin", "atanh", "tan"]
 _STEPS = ["ceil", "floor", "frac", "round", "sign", "trunc"]
 

@@ -184,6 +184,18 @@ def log1p_backward(dy: Array, x: Array) -> Array:
     return dy / (x + 1)
 
 
+@_pointwise(ulps(1))
+def sqrt_forward(x: Array) -> Array:
+    """The square root."""
+    return np.sqrt(x)
+
+
+@_pointwise(ulps(2))
+def sqrt_backward(dy: Array, y: Array) -> Array:
+    """dy / (2 y)."""
+    return dy / (2 * y)
+
+
 @_pointwise(ulps(4))
 def tanh_forward(x: Array) -> Array:
     """tanh(x)."""

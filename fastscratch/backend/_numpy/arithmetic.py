@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds import bounded
+from ..bounds import bounded, exact
 from ..order import in_order_of
 
 Array = np.ndarray[Any, Any]
@@ -47,6 +47,42 @@ def mul(a: Operand, b: Operand, out: Array | None = None) -> Array:
 def div(a: Operand, b: Operand, out: Array | None = None) -> Array:
     """a / b, into out if it is given, which may be a or b."""
     return _computed(np.divide, a, b, out)
+
+
+@bounded(exact)
+def equal(a: Array, b: Array) -> Array:
+    """a == b, as booleans."""
+    return in_order_of(np.equal(a, b), a)
+
+
+@bounded(exact)
+def not_equal(a: Array, b: Array) -> Array:
+    """a != b, as booleans."""
+    return in_order_of(np.not_equal(a, b), a)
+
+
+@bounded(exact)
+def less(a: Array, b: Array) -> Array:
+    """a < b, as booleans."""
+    return in_order_of(np.less(a, b), a)
+
+
+@bounded(exact)
+def less_equal(a: Array, b: Array) -> Array:
+    """a <= b, as booleans."""
+    return in_order_of(np.less_equal(a, b), a)
+
+
+@bounded(exact)
+def greater(a: Array, b: Array) -> Array:
+    """a > b, as booleans."""
+    return in_order_of(np.greater(a, b), a)
+
+
+@bounded(exact)
+def greater_equal(a: Array, b: Array) -> Array:
+    """a >= b, as booleans."""
+    return in_order_of(np.greater_equal(a, b), a)
 
 
 def _sum_all_bound(eps: float, y: Array, x: Array) -> Array:

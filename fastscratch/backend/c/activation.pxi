@@ -61,6 +61,10 @@ cdef extern from "fastscratch.h" nogil:
     int fs_softplus_backward_f32(float *dx, const float *dy, const float *x, ptrdiff_t n, double p, double q)
     int fs_softplus_forward_f64(double *y, const double *x, ptrdiff_t n, double p, double q)
     int fs_softplus_backward_f64(double *dx, const double *dy, const double *x, ptrdiff_t n, double p, double q)
+    int fs_sqrt_forward_f32(float *y, const float *x, ptrdiff_t n, double p, double q)
+    int fs_sqrt_backward_f32(float *dx, const float *dy, const float *x, ptrdiff_t n, double p, double q)
+    int fs_sqrt_forward_f64(double *y, const double *x, ptrdiff_t n, double p, double q)
+    int fs_sqrt_backward_f64(double *dx, const double *dy, const double *x, ptrdiff_t n, double p, double q)
     int fs_tanh_forward_f32(float *y, const float *x, ptrdiff_t n, double p, double q)
     int fs_tanh_backward_f32(float *dx, const float *dy, const float *x, ptrdiff_t n, double p, double q)
     int fs_tanh_forward_f64(double *y, const double *x, ptrdiff_t n, double p, double q)
@@ -198,6 +202,14 @@ def softplus_forward(x, double beta, double threshold):
 
 def softplus_backward(dy, x, double beta, double threshold):
     return backward(dy, x, fs_softplus_backward_f32, fs_softplus_backward_f64, beta, threshold)
+
+
+def sqrt_forward(x):
+    return forward(x, fs_sqrt_forward_f32, fs_sqrt_forward_f64)
+
+
+def sqrt_backward(dy, y):
+    return backward(dy, y, fs_sqrt_backward_f32, fs_sqrt_backward_f64)
 
 
 def tanh_forward(x):

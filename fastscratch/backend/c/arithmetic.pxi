@@ -9,11 +9,25 @@ cdef extern from "fastscratch.h" nogil:
     int fs_mul_f64(double *y, const double *a, ptrdiff_t a_step, const double *b, ptrdiff_t b_step, ptrdiff_t n)
     int fs_div_f32(float *y, const float *a, ptrdiff_t a_step, const float *b, ptrdiff_t b_step, ptrdiff_t n)
     int fs_div_f64(double *y, const double *a, ptrdiff_t a_step, const double *b, ptrdiff_t b_step, ptrdiff_t n)
+    int fs_equal_f32(unsigned char *y, const float *a, const float *b, ptrdiff_t n)
+    int fs_equal_f64(unsigned char *y, const double *a, const double *b, ptrdiff_t n)
+    int fs_not_equal_f32(unsigned char *y, const float *a, const float *b, ptrdiff_t n)
+    int fs_not_equal_f64(unsigned char *y, const double *a, const double *b, ptrdiff_t n)
+    int fs_less_f32(unsigned char *y, const float *a, const float *b, ptrdiff_t n)
+    int fs_less_f64(unsigned char *y, const double *a, const double *b, ptrdiff_t n)
+    int fs_less_equal_f32(unsigned char *y, const float *a, const float *b, ptrdiff_t n)
+    int fs_less_equal_f64(unsigned char *y, const double *a, const double *b, ptrdiff_t n)
+    int fs_greater_f32(unsigned char *y, const float *a, const float *b, ptrdiff_t n)
+    int fs_greater_f64(unsigned char *y, const double *a, const double *b, ptrdiff_t n)
+    int fs_greater_equal_f32(unsigned char *y, const float *a, const float *b, ptrdiff_t n)
+    int fs_greater_equal_f64(unsigned char *y, const double *a, const double *b, ptrdiff_t n)
     int fs_sum_all_f32(float *y, const float *x, ptrdiff_t n)
     int fs_sum_all_f64(double *y, const double *x, ptrdiff_t n)
 
 ctypedef int (*binary_f32)(float *, const float *, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t) noexcept nogil
 ctypedef int (*binary_f64)(double *, const double *, ptrdiff_t, const double *, ptrdiff_t, ptrdiff_t) noexcept nogil
+ctypedef int (*comparison_f32)(unsigned char *, const float *, const float *, ptrdiff_t) noexcept nogil
+ctypedef int (*comparison_f64)(unsigned char *, const double *, const double *, ptrdiff_t) noexcept nogil
 
 
 cdef cnp.ndarray room(cnp.ndarray x, object out):
@@ -107,6 +121,58 @@ def mul(a, b, out=None):
 
 def div(a, b, out=None):
     return binary(a, b, out, fs_div_f32, fs_div_f64)
+
+
+cdef cnp.ndarray answers_for(cnp.ndarray x):
+    """Room for a boolean for each element of x, which comes from flat(), in its memory order."""
+    cdef int i, nd = cnp.PyArray_NDIM(x)
+    cdef cnp.npy_intp strides[MAX_DIMS]
+    if PyArray_ISCARRAY_RO(x):
+        return new_array(nd, cnp.PyArray_DIMS(x), NULL, cnp.NPY_BOOL)
+    for i in range(nd):
+        strides[i] = cnp.PyArray_STRIDE(x, i) // cnp.PyArray_ITEMSIZE(x)
+    return new_array(nd, cnp.PyArray_DIMS(x), strides, cnp.NPY_BOOL)
+
+
+cdef object comparison(object a, object b, comparison_f32 f32, comparison_f64 f64):
+    cdef int typenum = floating(a, "a")
+    cdef cnp.ndarray x = flat(a, "a", typenum)
+    cdef cnp.ndarray z = flat_as(b, "b", x)
+    cdef cnp.ndarray y = answers_for(x)
+    cdef unsigned char *yp = <unsigned char *>cnp.PyArray_DATA(y)
+    cdef void *xp = cnp.PyArray_DATA(x)
+    cdef void *zp = cnp.PyArray_DATA(z)
+    cdef ptrdiff_t n = cnp.PyArray_SIZE(x)
+    with nogil:
+        if typenum == cnp.NPY_FLOAT64:
+            f64(yp, <double *>xp, <double *>zp, n)
+        else:
+            f32(yp, <float *>xp, <float *>zp, n)
+    return y
+
+
+def equal(a, b):
+    return comparison(a, b, fs_equal_f32, fs_equal_f64)
+
+
+def not_equal(a, b):
+    return comparison(a, b, fs_not_equal_f32, fs_not_equal_f64)
+
+
+def less(a, b):
+    return comparison(a, b, fs_less_f32, fs_less_f64)
+
+
+def less_equal(a, b):
+    return comparison(a, b, fs_less_equal_f32, fs_less_equal_f64)
+
+
+def greater(a, b):
+    return comparison(a, b, fs_greater_f32, fs_greater_f64)
+
+
+def greater_equal(a, b):
+    return comparison(a, b, fs_greater_equal_f32, fs_greater_equal_f64)
 
 
 def sum_all(x):

@@ -209,8 +209,8 @@ def _in_shape(x, tuple sizes, gradient):
     return _record_view(cnp.PyArray_Newshape(array, &wanted, cnp.NPY_CORDER), x, gradient, (<object>array).shape)
 
 
-def _compared(ufunc, a, b):
-    """NumPy's answer for two tensors of one shape and floating dtype: see compared in fastscratch/tensor.py."""
+def _compared(kernel, a, b):
+    """A kernel's answer for two tensors of one shape and floating dtype: see compared in fastscratch/tensor.py."""
     cdef int typenum = float_type(a)
     if typenum < 0 or float_type(b) != typenum:
         return None
@@ -218,7 +218,7 @@ def _compared(ufunc, a, b):
     cdef cnp.ndarray y = <cnp.ndarray>fs_slot(b, ARRAY)
     if cnp.PyArray_NDIM(x) != cnp.PyArray_NDIM(y) or not cnp.PyArray_SAMESHAPE(x, y):
         return None
-    return _wrap(ufunc(x, y))
+    return _wrap(kernel(x, y))
 
 
 def _match(a, b):
