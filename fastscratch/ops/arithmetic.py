@@ -207,16 +207,22 @@ def _neg_gradient(dy, needs):
 
 def pow(input: Any, exponent: Any) -> Tensor:
     """input ** exponent, broadcast; either may be a number."""
+    if type(exponent) in (int, float) and exponent == 2:
+        y = unary(input, _pow__square_gradient, (input,), _squared)
+        if y is not None:
+            return y
     if is_number(exponent) and isinstance(input, Tensor) and input.array.dtype.kind == "f":
         # NumPy knows squares and roots as such only where the exponent is a Python number.
         p = float(exponent)
-        if p == 2 and match(input, p):
-            return record(backend.mul(input.array, input.array), (input,), _pow__square_gradient, input)
         return record(quiet.call(operator.pow, input.array, p), (input,), _power_gradient, input, p)
     a, b = pair(input, exponent, "pow")
     if a.dtype.kind == "b":
         raise NotImplementedError("pow: booleans have no powers")
     return record(elementwise(np.power, a, b, "pow"), (a, b), _pow_gradient, a, b)
+
+
+def _squared(x):
+    return backend.mul(x, x)
 
 
 def _power_gradient(dy, needs, x, p):

@@ -48,8 +48,11 @@ def ge(input: Tensor, other: Any) -> Tensor:
 
 def _compare(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
     y = compared(getattr(backend, ufunc.__name__), input, other)
-    if y is not None:
-        return y
+    return _answered(ufunc, input, other, operation) if y is None else y
+
+
+def _answered(ufunc: Any, input: Any, other: Any, operation: str) -> Tensor:
+    """NumPy's answer, of whatever shapes and types."""
     if match(input, other) == 2:  # NumPy rounds a number to the array's type
         return wrap(quiet.call(ufunc, input.array, other))
     if type(other) is int and isinstance(input, Tensor) and input.array.dtype.kind in "iu":
@@ -126,17 +129,17 @@ def signbit(input: Tensor) -> Tensor:
 
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """Both; whatever is not zero is true."""
-    return _compare(np.logical_and, input, other, "logical_and")
+    return _answered(np.logical_and, input, other, "logical_and")
 
 
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """At least one; whatever is not zero is true."""
-    return _compare(np.logical_or, input, other, "logical_or")
+    return _answered(np.logical_or, input, other, "logical_or")
 
 
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Exactly one; whatever is not zero is true."""
-    return _compare(np.logical_xor, input, other, "logical_xor")
+    return _answered(np.logical_xor, input, other, "logical_xor")
 
 
 def logical_not(input: Tensor) -> Tensor:

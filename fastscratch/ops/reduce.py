@@ -57,11 +57,12 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     """The arithmetic mean over the axes in dim, or over all; floating tensors only."""
     x = need_tensor(input, "mean")
     x = x if dtype is None else cast(x, dtypes.as_dtype(dtype))
+    array = x.array
+    size = array.size
+    if dim is None and not keepdim and array.dtype.char in "fd" and size:
+        return record(backend.div(backend.sum_all(array), size), (x,), _mean__all_gradient, array.shape, size)
     if x.dtype.kind != "f":
         raise RuntimeError(f"mean: expected a floating dtype, got {x.dtype}; use mean(dtype=...)")
-    if dim is None and not keepdim and x.array.dtype.char in "fd" and x.array.size:
-        size = x.array.size
-        return record(backend.div(backend.sum_all(x.array), size), (x,), _mean__all_gradient, x.array.shape, size)
     axes = axes_of(dim, x.ndim, "mean")
     count = _count(x.shape, axes)
     y = quiet.call(np.divide, reduced(np.add, x.array, axes, keepdim), x.dtype.type(count))
