@@ -46,10 +46,20 @@ FS_INLINE vec load_bytes(const uint8_t *p, ptrdiff_t n) {
 }
 
 FS_INLINE void store_bytes(uint8_t *p, vec x, ptrdiff_t n) {
-#if defined(FS_ISA_AVX512) && defined(FS_F64)
-    _mm512_mask_cvtepi64_storeu_epi8(p, TAIL(n), TO_INT(x));
+#if defined(FS_ISA_AVX512) && defined(FS_F64) /* a conversion that stores under a mask takes many times as long on Zen 4 */
+    const __m128i b = _mm512_cvtepi64_epi8(TO_INT(x));
+    if (n == VL) {
+        _mm_storel_epi64((__m128i *)(void *)p, b);
+    } else {
+        _mm_mask_storeu_epi8(p, (__mmask16)TAIL(n), b);
+    }
 #elif defined(FS_ISA_AVX512)
-    _mm512_mask_cvtepi32_storeu_epi8(p, TAIL(n), TO_INT(x));
+    const __m128i b = _mm512_cvtepi32_epi8(TO_INT(x));
+    if (n == VL) {
+        _mm_storeu_si128((__m128i *)(void *)p, b);
+    } else {
+        _mm_mask_storeu_epi8(p, TAIL(n), b);
+    }
 #elif defined(FS_ISA_AVX2) && !defined(FS_F64)
     const __m256i b = _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(255));
     const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));

@@ -23,6 +23,7 @@ FS_INLINE void pool_block(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line,
     for (ptrdiff_t r = 0; r < window_h; r++) {
         FS_UNROLL
         for (ptrdiff_t q = 0; q < window_w; q++) {
+            if (r == 0 && q == 0) continue;
             const vec value = load_lanes(z + r * line + q * c, n);
             const vmask better = m_or(v_gt(value, best), v_unord(value, value));
             best = v_select(better, value, best);
