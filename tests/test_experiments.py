@@ -15,18 +15,19 @@ if not (ROOT / "examples").is_dir():
     pytest.skip("the examples are not part of a wheel", allow_module_level=True)
 pytest.importorskip("matplotlib")
 sys.path.insert(0, str(ROOT))
-command = importlib.import_module("examples.experiments.__main__")
-autoencoder, complexity, learning_rate, optimizers, report = (
+command = importlib.import_module("examples.__main__")
+report = importlib.import_module("examples.report")
+autoencoder, complexity, learning_rate, optimizers = (
     importlib.import_module(f"examples.experiments.{name}")
-    for name in ("autoencoder", "complexity", "learning_rate", "optimizers", "report")
+    for name in ("autoencoder", "complexity", "learning_rate", "optimizers")
 )
 
 
-@pytest.mark.parametrize("name", command.NAMES)
+@pytest.mark.parametrize("name", command.MODULES)
 @pytest.mark.filterwarnings("ignore::fastscratch.exceptions.ConvergenceWarning")
 def test_an_experiment_leaves_a_table_a_finding_and_a_picture(name, tmp_path):
     """At tiny sizes: what comes out means nothing, but nothing is missing."""
-    module = importlib.import_module(f"examples.experiments.{name}")
+    module = importlib.import_module(command.MODULES[name])
     text = report.section(module, tmp_path, "pictures", quick=True)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) >= 3
@@ -114,10 +115,23 @@ def test_tied_weights_are_one_parameter_with_both_gradients():
         assert float(first.grad[index]) == pytest.approx((found[0] - found[1]) / 2e-2, rel=0.05, abs=1e-2)
 
 
+def test_the_command_makes_a_page(tmp_path, capsys, monkeypatch):
+    """Of what was asked for, with the pictures that it shows."""
+    monkeypatch.setattr("sys.argv", ["examples", "motifs", "heads", "--quick", "--output", str(tmp_path)])
+    command.main()
+    page = (tmp_path / "experiments.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.startswith("## Horizontal and vertical motifs, side by side")
+    assert [line for line in page.splitlines() if line.startswith("![")] == [
+        "![Horizontal and vertical motifs, side by side](experiments/motifs.png)",
+        "![Three ways to say two classes: sigmoid, softmax, log-softmax](experiments/heads.png)",
+    ]
+    assert sorted(path.name for path in (tmp_path / "experiments").iterdir()) == ["heads.png", "motifs.png"]
+
+
 def test_an_unknown_experiment_is_named(capsys, monkeypatch):
-    """With those that there are."""
-    monkeypatch.setattr("sys.argv", ["experiments", "--only", "nonsense"])
+    """With the nearest of those that there are."""
+    monkeypatch.setattr("sys.argv", ["examples", "optimizer"])
     with pytest.raises(SystemExit) as stop:
-        report.arguments(command.NAMES)
+        command.main()
     assert stop.value.code == 2
-    assert "unknown experiment 'nonsense': known are optimizers" in capsys.readouterr().err
+    assert "optimizers" in capsys.readouterr().err

@@ -16,9 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if not (ROOT / "examples").is_dir():
     pytest.skip("the examples are not part of a wheel", allow_module_level=True)
 sys.path.insert(0, str(ROOT))
-command, report, drawings, digits, patterns, motifs = (
-    importlib.import_module(f"examples.explicit.{name}")
-    for name in ("__main__", "report", "drawings", "digits", "patterns", "motifs")
+drawings, digits, patterns, motifs = (
+    importlib.import_module(f"examples.explicit.{name}") for name in ("drawings", "digits", "patterns", "motifs")
 )
 
 needs_kernels = pytest.mark.skipif(fs.backend.name() != "c", reason="takes a minute without the kernels")
@@ -88,29 +87,6 @@ def test_two_directions_see_what_one_does_not() -> None:
         found[name] = digits.curve(Sequentiel(make(), Linear(features, 4)), train, held_out, 8, 0.1)[-1]
     assert found["side by side"] >= 0.9
     assert max(found["along the rows"], found["along the columns"]) <= 0.65
-
-
-@pytest.mark.parametrize("name", command.NAMES)
-def test_an_example_leaves_a_table_a_finding_and_a_picture(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    module = importlib.import_module(f"examples.explicit.{name}")
-    text = report.written(module, tmp_path / "new", quick=True)
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 5 and len({len(line) for line in lines}) == 1
-    assert (tmp_path / "new" / f"{name}.md").read_text().startswith(text)
-    assert (tmp_path / "new" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("matplotlib")
-    monkeypatch.setattr(sys, "argv", ["examples.explicit", "motifs", "--quick", "--output", str(tmp_path)])
-    command.main()
-    assert capsys.readouterr().out.startswith("## Horizontal and vertical motifs, side by side")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["motifs.md", "motifs.png"]
-    monkeypatch.setattr(sys, "argv", ["examples.explicit", "motif"])
-    with pytest.raises(SystemExit, match="2"):
-        command.main()
-    assert "unknown example 'motif': known are digits, patterns, motifs" in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_table() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import fastscratch as fs
 from fastscratch import nn
 
+from ..report import Result
 from . import data, training
-from .report import Result
 
 
 def cnn(

@@ -17,8 +17,8 @@ from fastscratch.manifold import TSNE
 from fastscratch.metrics import adjusted_rand_score, purity_score
 from fastscratch.preprocessing import StandardScaler
 
+from ..report import Result
 from . import autoencoder, data
-from .report import Result
 
 
 def run(*, quick: bool = False) -> Result:

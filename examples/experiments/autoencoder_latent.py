@@ -11,8 +11,8 @@ import numpy as np
 import fastscratch as fs
 from fastscratch.decomposition import PCA
 
+from ..report import Result
 from . import autoencoder, data
-from .report import Result
 
 SIZES = (1, 2, 3, 8, 16, 32, 64)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 import fastscratch as fs
 
+from ..report import Result
 from . import autoencoder, data
-from .report import Result
 
 BLOCK = 12
 

@@ -10,8 +10,8 @@ import fastscratch as fs
 from fastscratch import nn
 from fastscratch.nn import functional as F
 
+from ..report import Result
 from . import autoencoder, data
-from .report import Result
 
 VARIANTS: dict[str, tuple[dict[str, Any], Any]] = {  # options of AutoEncoder, and the loss
     "256-64, ReLU, squared error": ({}, F.mse_loss),

@@ -12,7 +12,7 @@ from fastscratch.linear_model import LogisticRegression
 from fastscratch.model_selection import train_test_split
 from fastscratch.neural_network import MLPClassifier
 
-from .report import Result
+from ..report import Result
 
 DATA = {
     "spiral": lambda n: make_spiral(n, noise=0.03, random_state=0),

@@ -15,8 +15,8 @@ import fastscratch as fs
 from fastscratch.kernel_ridge import KernelRidge
 from fastscratch.nn import functional as F
 
+from ..report import Result
 from . import training
-from .report import Result
 
 
 class Law(NamedTuple):

@@ -15,8 +15,8 @@ from fastscratch import nn
 from fastscratch.data import make_moons
 from fastscratch.nn import functional as F
 
+from ..report import Result
 from . import training
-from .report import Result
 
 
 def _bce(output: Any, target: Any) -> Any:

@@ -12,8 +12,8 @@ import fastscratch as fs
 from fastscratch import nn
 from fastscratch.nn import functional as F
 
+from ..report import Result
 from . import data, training
-from .report import Result
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "ReLU": nn.ReLU}
 DEPTHS = (3, 10, 30)

@@ -9,8 +9,8 @@ from typing import Any
 
 import fastscratch as fs
 
+from ..report import Result
 from . import data, training
-from .report import Result
 
 CHANCE, NEAR = 0.1, 0.02
 

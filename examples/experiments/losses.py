@@ -11,8 +11,8 @@ import fastscratch as fs
 from fastscratch import nn
 from fastscratch.nn import functional as F
 
+from ..report import Result
 from . import data, training
-from .report import Result
 
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
 BAD_START = 50.0

@@ -12,8 +12,8 @@ import numpy as np
 
 import fastscratch as fs
 
+from ..report import Result
 from . import data, training
-from .report import Result
 
 START, LOSS = (-1.5, 2.0), 0.25
 RATES = {  # tried; the best is shown

@@ -9,8 +9,8 @@ from typing import Any
 import fastscratch as fs
 from fastscratch import nn
 
+from ..report import Result
 from . import data, training
-from .report import Result
 
 DECAYS = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 

@@ -1,1 +1,1 @@
-"""What networks of fastscratch.nn.explicit learn: ``python -m examples.explicit`` leaves a table and a picture of each."""
+"""What networks of fastscratch.nn.explicit learn: ``python -m examples digits patterns motifs``."""

@@ -15,7 +15,7 @@ import fastscratch as fs
 from fastscratch.data import load_splits
 from fastscratch.nn.explicit import SGD, Conv1D, CrossEntropyLoss, Flatten, Linear, MaxPool1D, Module, ReLU, Sequentiel
 
-from .report import Result
+from ..report import Result
 
 SIZE = 16
 

@@ -25,9 +25,9 @@ from fastscratch.nn.explicit import (
     Transpose,
 )
 
+from ..report import Result
 from . import drawings
 from .digits import curve
-from .report import Result
 
 SIZE, LENGTH, FILTERS = 12, 5, 8
 KINDS = ("neither", "horizontal", "vertical", "both")

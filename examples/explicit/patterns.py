@@ -13,9 +13,9 @@ import numpy as np
 import fastscratch as fs
 from fastscratch.nn.explicit import Conv2D, Flatten, Linear, MaxPool2D, ReLU, Sequentiel
 
+from ..report import Result
 from . import drawings
 from .digits import curve
-from .report import Result
 
 SIZE = 12
 CLASSES = len(drawings.PATTERNS)

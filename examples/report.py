@@ -1,12 +1,13 @@
-"""What an experiment leaves: a table, a picture, and one paragraph made of its own figures."""
+"""What an experiment leaves: a table, a picture, and a sentence made of its own figures."""
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from fastscratch.viz.axes import axes_for
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,10 @@ class Result:
         return "\n".join([line(list(self.header)), f"|{rule}|", *(line(row) for row in cells)])
 
     def save_picture(self, path: Path) -> None:
-        """Draw, and write a PNG."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=self.size, layout="constrained")
-        FigureCanvasAgg(figure)
+        """Draw, and write a PNG; ImportError with advice without matplotlib."""
+        axes = axes_for(size=self.size)
+        figure = axes.figure
+        axes.remove()
         self.draw(figure)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=90)
@@ -61,23 +60,9 @@ def section(module: ModuleType, folder: Path, pictures: str, *, quick: bool = Fa
     parts = [
         f"## {title.rstrip('.')}",
         " ".join(method.split()),
-        f"`python -m examples.experiments --only {name}` ({seconds:.0f} s)",
+        f"`python -m examples {name}` ({seconds:.0f} s)",
         result.table(),
         result.finding,
         f"![{title.rstrip('.')}]({pictures}/{name}.png)",
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def arguments(names: Sequence[str]) -> argparse.Namespace:
-    """Those of ``python -m examples.experiments``."""
-    parser = argparse.ArgumentParser(prog="python -m examples.experiments", description="Run the experiments.")
-    parser.add_argument("--only", metavar="NAMES", help=f"some of {', '.join(names)}, with commas between them")
-    parser.add_argument("--output", metavar="FOLDER", default="runs/experiments", help="default: runs/experiments")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: to see that it runs, not what comes out")
-    parsed = parser.parse_args()
-    parsed.only = parsed.only.split(",") if parsed.only else list(names)
-    unknown = [name for name in parsed.only if name not in names]
-    if unknown:
-        parser.error(f"unknown experiment {unknown[0]!r}: known are {', '.join(names)}")
-    return parsed
