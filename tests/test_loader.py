@@ -1,5 +1,11 @@
 """Data sets, batches, and going on in mid-epoch to the same bits."""
 
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from collections import namedtuple
 from itertools import islice
 
@@ -412,3 +418,142 @@ def test_rows_may_be_counted_from_the_end(dtype):
     assert batch.array.base is not images
     with pytest.raises(IndexError):
         TensorDataset(images).gather(np.array([4]))
+
+
+# Made ahead in a thread
+
+
+def ours():
+    return [t for t in threading.enumerate() if t.name == "fastscratch-prefetch"]
+
+
+class Watched(Dataset):
+    """Counts what was asked of it; raises at one index."""
+
+    def __init__(self, n, bad=None):
+        self.n, self.bad, self.asked = n, bad, []
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, index):
+        if index == self.bad:
+            raise ZeroDivisionError(f"sample {index}")
+        self.asked.append(index)
+        return index
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(0, 20), batch_size=st.integers(1, 8), ahead=st.integers(1, 30), drop_last=st.booleans())
+def test_a_thread_changes_nothing(n, batch_size, ahead, drop_last):
+    shuffle = n > 0
+    plain = DataLoader(numbers(n), batch_size, shuffle, drop_last=drop_last, generator=seeded(2))
+    made_ahead = DataLoader(
+        numbers(n), batch_size, shuffle, drop_last=drop_last, generator=seeded(2), num_workers=1, prefetch_factor=ahead
+    )
+    for _ in range(3):
+        assert epoch(made_ahead) == epoch(plain)
+    assert not ours()
+
+
+def test_no_further_ahead_than_asked():
+    data = Watched(20)
+    batches = iter(DataLoader(data, num_workers=1, prefetch_factor=3))
+    next(batches)
+    deadline = time.monotonic() + 10
+    while len(data.asked) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert data.asked == [0, 1, 2, 3]
+    assert len(ours()) == 1
+    del batches
+    assert not ours()
+
+
+def test_what_the_thread_raises_is_raised_at_its_batch():
+    batches = iter(DataLoader(Watched(9, bad=4), 2, num_workers=1))
+    assert [next(batches).tolist(), next(batches).tolist()] == [[0, 1], [2, 3]]
+    with pytest.raises(ZeroDivisionError, match="sample 4"):
+        next(batches)
+    assert not ours()
+    with pytest.raises(StopIteration):
+        next(batches)
+
+
+def test_a_loop_left_early_leaves_no_thread():
+    loader = DataLoader(numbers(50), 2, num_workers=1)
+    for _ in loader:
+        break
+    assert not ours()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(loader)
+    assert not ours()
+    first, second = iter(loader), iter(loader)
+    assert [x.tolist() for (x,), _ in zip(first, second, strict=False)] == epoch(DataLoader(numbers(50), 2))
+    del first, second
+    assert not ours()
+
+
+def interrupted(loader):
+    for _ in loader:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("taken", range(6))
+def test_the_state_is_of_what_was_handed_out(taken):
+    def loader():
+        return DataLoader(numbers(11), 2, shuffle=True, generator=seeded(4), num_workers=1, prefetch_factor=4)
+
+    straight = epoch(loader())
+    stopped = loader()
+    batches = iter(stopped)
+    seen = [next(batches)[0].tolist() for _ in range(taken)]
+    resumed = loader()
+    resumed.load_state_dict(stopped.state_dict())
+    assert seen + epoch(resumed) == straight
+
+
+def test_the_interpreter_ends_with_a_thread_under_way():
+    program = """
+import numpy as np
+from fastscratch.data import DataLoader, TensorDataset
+batches = iter(DataLoader(TensorDataset(np.arange(100)), 2, num_workers=1))
+print(next(batches)[0].tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[0, 1]\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_goes_on_by_itself():
+    batches = iter(DataLoader(numbers(10), 2, num_workers=1))
+    first = next(batches)[0].tolist()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            rest = repr([x.tolist() for (x,) in batches]).encode()
+            del batches
+            os.write(writer, rest)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        theirs = pipe.read()
+    os.waitpid(child, 0)
+    assert theirs == repr([x.tolist() for (x,) in batches]) == "[[2, 3], [4, 5], [6, 7], [8, 9]]"
+    assert first == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"num_workers": -1}, "num_workers must not be negative"),
+        ({"prefetch_factor": 2}, "prefetch_factor must be positive and goes with num_workers"),
+        ({"num_workers": 1, "prefetch_factor": 0}, "prefetch_factor must be positive"),
+    ],
+)
+def test_bad_prefetching_is_named(options, words):
+    with pytest.raises(ValueError, match=words):
+        DataLoader(numbers(3), **options)

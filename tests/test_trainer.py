@@ -17,8 +17,10 @@ from fastscratch import nn
 from fastscratch.data import DataLoader, TensorDataset
 from fastscratch.metrics import accuracy
 from fastscratch.nn import functional as F
+from fastscratch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from fastscratch.train import (
     Callback,
+    CheckpointError,
     EarlyStopping,
     JSONLinesLogger,
     ModelCheckpoint,
@@ -413,3 +415,136 @@ def test_progress_in_a_file_is_one_line_per_epoch() -> None:
     lines = stream.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[1].startswith("epoch 2/2  loss ")
+
+
+# ---- averaged weights, accumulated gradients ----
+
+
+def averaged(*callbacks: Callback, seed: int = 0, **options: Any) -> tuple[Trainer, DataLoader]:
+    trainer, loader = make(*callbacks, seed=seed, **options)
+    trainer.average = AveragedModel(trainer.model, multi_avg_fn=get_ema_multi_avg_fn(0.8))
+    return trainer, loader
+
+
+def test_the_average_is_what_is_evaluated_and_saved(tmp_path: Path) -> None:
+    trainer, loader = averaged(ModelCheckpoint(tmp_path))
+    validation = DataLoader(samples(), batch_size=20)
+    trainer.fit(loader, validation, epochs=2)
+    plain = Trainer(trainer.average.module, loss=F.cross_entropy, metrics={"accuracy": accuracy})
+    assert plain.evaluate(validation)["loss"] == trainer.history["val_loss"][-1]
+    trained = Trainer(trainer.model, loss=F.cross_entropy)
+    assert trained.evaluate(validation)["loss"] != trainer.history["val_loss"][-1]
+    x = samples().tensors[0]
+    assert np.array_equal(trainer.predict(x).array, plain.predict(x).array)
+    fresh, _ = make(seed=4)
+    fs.train.load_checkpoint(tmp_path / "last.safetensors", model=fresh.model)
+    assert np.array_equal(fresh.predict(x).array, plain.predict(x).array)
+
+
+@pytest.mark.parametrize("step", [1, 8, 11])
+def test_an_averaged_training_resumes_to_the_same_bits(tmp_path: Path, step: int) -> None:
+    straight, loader = averaged()
+    straight.fit(loader, DataLoader(samples(), batch_size=20), epochs=2)
+    stopped, loader = averaged()
+    stopped.callbacks.append(At(step, lambda: stopped.save(tmp_path / "stop.safetensors")))
+    stopped.fit(loader, epochs=2)
+    resumed, loader = averaged(seed=9)
+    resumed.resume(tmp_path / "stop.safetensors")
+    resumed.fit(loader, DataLoader(samples(), batch_size=20), epochs=2)
+    assert same(weights(resumed), weights(straight))
+    for a, b in zip(resumed.average.state_dict().values(), straight.average.state_dict().values(), strict=True):
+        assert np.array_equal(a.array, b.array)
+    assert without_times(resumed)[-1] == without_times(straight)[-1]
+
+
+def test_a_checkpoint_with_an_average_belongs_to_a_trainer_with_one(tmp_path: Path) -> None:
+    for ours, theirs in ((averaged, make), (make, averaged)):
+        trainer, loader = ours()
+        trainer.fit(loader, epochs=1)
+        trainer.save(tmp_path / "a.safetensors")
+        with pytest.raises(CheckpointError, match="has an average of the weights"):
+            theirs()[0].resume(tmp_path / "a.safetensors")
+
+
+def linear(accumulate: int, batch_size: int, seen: list[int]) -> Trainer:
+    fs.manual_seed(3)
+    model = nn.Linear(6, 2)
+    optimizer = fs.optim.SGD(model.parameters(), lr=0.1)
+
+    class Count(Callback):
+        def on_batch_end(self, trainer: Trainer, logs: dict[str, float]) -> None:
+            seen.append(trainer.step)
+
+    trainer = Trainer(
+        model, optimizer, F.cross_entropy, metrics={"accuracy": accuracy}, callbacks=[Count()], accumulate=accumulate
+    )
+    trainer.fit(DataLoader(samples(), batch_size=batch_size), epochs=2)
+    return trainer
+
+
+def test_four_batches_are_one_four_times_as_large() -> None:
+    small, large = [], []
+    accumulated, whole = linear(4, 5, small), linear(1, 20, large)
+    assert small == large == [1, 2, 3] * 2
+    assert (accumulated.steps_per_epoch, accumulated.global_step) == (3, 6)
+    for a, b in zip(weights(accumulated), weights(whole), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(accumulated.history["loss"], whole.history["loss"], rtol=1e-5)
+    assert accumulated.history["accuracy"] == pytest.approx(whole.history["accuracy"])
+
+
+def test_the_last_step_takes_what_is_left() -> None:
+    steps: list[int] = []
+    trainer = linear(5, 10, steps)  # six batches: five and one
+    assert steps == [1, 2] * 2
+    assert trainer.history["loss"][1] < trainer.history["loss"][0]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5])
+def test_accumulation_resumes_to_the_same_bits(tmp_path: Path, step: int) -> None:
+    straight, loader = make(accumulate=3)
+    straight.fit(loader, epochs=2)
+    stopped, loader = make(accumulate=3)
+    stopped.callbacks.append(At(step, lambda: stopped.save(tmp_path / "stop.safetensors")))
+    stopped.fit(loader, epochs=2)
+    resumed, loader = make(accumulate=3, seed=9)
+    resumed.resume(tmp_path / "stop.safetensors")
+    resumed.fit(loader, epochs=2)
+    assert same(weights(resumed), weights(straight))
+    assert without_times(resumed)[-1] == without_times(straight)[-1]
+
+
+def noisy(images: fs.Tensor, *, seed: int, samples: np.ndarray) -> fs.Tensor:
+    noise = [np.random.default_rng((seed, i)).random(images.shape[1:]) for i in samples]
+    return fs.from_numpy(images.array + np.float32(noise))
+
+
+def test_augmented_batches_made_ahead_resume_to_the_same_bits(tmp_path: Path) -> None:
+    def data(workers: int) -> DataLoader:
+        images = np.random.default_rng(0).random((40, 1, 6, 6)).astype(np.float32)
+        return DataLoader(
+            TensorDataset(images, np.arange(40) % 2), 8, shuffle=True, num_workers=workers, transform=noisy
+        )
+
+    def trainer(seed: int = 0) -> Trainer:
+        fs.manual_seed(seed)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2))
+        return Trainer(model, fs.optim.Adam(model.parameters(), lr=0.01), F.cross_entropy)
+
+    straight = trainer()
+    straight.fit(data(0), epochs=3)
+    stopped = trainer()
+    stopped.callbacks.append(At(8, lambda: stopped.save(tmp_path / "stop.safetensors")))
+    stopped.fit(data(1), epochs=3)
+    resumed = trainer(seed=9)
+    resumed.resume(tmp_path / "stop.safetensors")
+    resumed.fit(data(1), epochs=3)
+    assert same(weights(resumed), weights(straight))
+    assert same(weights(stopped), weights(straight))
+
+
+def test_bad_options_are_named() -> None:
+    with pytest.raises(ValueError, match="accumulate must be a whole number"):
+        make(accumulate=0)
+    with pytest.raises(TypeError, match="average must be an AveragedModel"):
+        make(average=nn.Linear(2, 2))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from .. import random
 from ..nn.utils import clip_grad_norm_
+from ..optim.swa_utils import AveragedModel
 from ..tape import no_grad
 from ..tensor import Tensor, wrap
 from .callbacks import Callback, Logs, in_order
@@ -49,6 +51,18 @@ class Trainer:
     callbacks : sequence of Callback
     clip_grad_norm : float, optional
         Clip the total norm of the gradients to this before each step.
+    accumulate : int
+        Batches whose gradients are averaged for one optimizer step; the last step of an epoch takes those that are left.
+        Steps, of schedules and callbacks too, are always those of the optimizer.
+    average : AveragedModel, optional
+        Of this model; updated after each step. It is what is evaluated, predicts, and is the model of a checkpoint.
+
+    Raises
+    ------
+    ValueError
+        For a scheduler_interval that is not known, or an accumulate below 1.
+    TypeError
+        If average is no AveragedModel.
 
     Examples
     --------
@@ -74,9 +88,15 @@ class Trainer:
         scheduler_interval: str = "epoch",
         callbacks: Sequence[Callback] = (),
         clip_grad_norm: float | None = None,
+        accumulate: int = 1,
+        average: AveragedModel | None = None,
     ) -> None:
         if scheduler_interval not in ("epoch", "step"):
             raise ValueError(f'scheduler_interval must be "epoch" or "step", got {scheduler_interval!r}')
+        if not isinstance(accumulate, int) or accumulate < 1:
+            raise ValueError(f"accumulate must be a whole number of batches, at least 1, got {accumulate!r}")
+        if average is not None and not isinstance(average, AveragedModel):
+            raise TypeError(f"average must be an AveragedModel, got {type(average).__name__}")
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
@@ -85,6 +105,8 @@ class Trainer:
         self.scheduler_interval = scheduler_interval
         self.callbacks = in_order(callbacks)
         self.clip_grad_norm = clip_grad_norm
+        self.accumulate = accumulate
+        self.average = average
         self.history = History()
         self.epoch = 0  # epochs finished
         self.step = 0  # steps done in the current epoch
@@ -100,6 +122,11 @@ class Trainer:
         self._lr = 0.0
         self._seconds = 0.0  # spent in the current epoch before an interruption
         self._loader_state: dict[str, Any] | None = None
+
+    @property
+    def evaluated(self) -> Any:
+        """The model that is evaluated and saved: the averaged one if there is an average."""
+        return self.model if self.average is None else self.average.module
 
     # ---- fit ----
 
@@ -133,7 +160,7 @@ class Trainer:
         """
         if self.optimizer is None or self.loss is None:
             raise ValueError("fit needs an optimizer and a loss")
-        self.epochs, self.steps_per_epoch, self._loader = epochs, len(loader), loader
+        self.epochs, self.steps_per_epoch, self._loader = epochs, -(-len(loader) // self.accumulate), loader
         if self.steps_per_epoch == 0:
             raise ValueError("the loader has no batches: fewer samples than one batch, or none")
         if self._loader_state is not None:
@@ -158,8 +185,9 @@ class Trainer:
         start = time.perf_counter() - self._seconds
         self._call("on_epoch_begin")
         self.model.train()
-        for inputs, target in loader:
-            self._train_step(inputs, target)
+        batches = iter(loader)
+        while group := list(islice(batches, self._group_size(loader))):
+            self._train_step(group)
             self._seconds = time.perf_counter() - start
             self._call("on_batch_end", self._means())
             if self.interrupted:
@@ -185,24 +213,31 @@ class Trainer:
         self._call("on_epoch_end", row)
         return not self.interrupted
 
-    def _train_step(self, inputs: Tensor, target: Tensor) -> None:
-        output = self.model(inputs)
-        loss = self.loss(output, target)  # type: ignore[misc]
-        value = loss.item()
-        if not math.isfinite(value):
-            raise NonFiniteLossError(
-                f"the loss is {value} in epoch {self.epoch + 1}, batch {self.step + 1} of {self.steps_per_epoch}; {_ADVICE}"
-            )
-        self.optimizer.zero_grad()
-        loss.backward()
+    def _group_size(self, loader: Any) -> int:
+        """The batches of the next step; no more than are left, so that the loader is asked for none when it has no more."""
+        return max(1, min(self.accumulate, len(loader) - self.step * self.accumulate))
+
+    def _train_step(self, batches: list[Any]) -> None:
+        """One step of the optimizer, with the mean of the batches' gradients."""
+        for i, (inputs, target) in enumerate(batches):
+            output = self.model(inputs)
+            loss = self.loss(output, target)  # type: ignore[misc]
+            value = loss.item()
+            if not math.isfinite(value):
+                where = f"epoch {self.epoch + 1}, batch {self.step * self.accumulate + i + 1} of {len(self._loader)}"
+                raise NonFiniteLossError(f"the loss is {value} in {where}; {_ADVICE}")
+            if i == 0:
+                self.optimizer.zero_grad()
+            (loss if len(batches) == 1 else loss / len(batches)).backward()
+            self._add({"loss": value, **self._measure(output, target)}, len(inputs))
+            self.seen += len(inputs)
         if self.clip_grad_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         self._lr = float(self.optimizer.param_groups[0]["lr"])  # of this step; the schedule is about to change it
         self._step_scheduler("step", {})
-        count = len(inputs)
-        self._add({"loss": value, **self._measure(output, target)}, count)
-        self.seen += count
         self.step += 1
         self.global_step += 1
 
@@ -254,9 +289,9 @@ class Trainer:
         """The mean loss and metrics over all batches, in eval mode, without gradients."""
         sums: Logs = {}
         seen = 0
-        with self._evaluating():
+        with self._evaluating() as model:
             for inputs, target in loader:
-                output = self.model(inputs)
+                output = model(inputs)
                 values = self._measure(output, target)
                 if self.loss is not None:
                     values = {"loss": self.loss(output, target).item(), **values}
@@ -271,29 +306,35 @@ class Trainer:
         """The model's output for each sample of a tensor, in eval mode, without gradients, in batches."""
         if len(inputs) == 0:
             raise ValueError(f"predict: no samples in a tensor of shape {inputs.shape}")
-        with self._evaluating():
-            parts = [self.model(inputs[i : i + batch_size]).array for i in range(0, len(inputs), batch_size)]
+        with self._evaluating() as model:
+            parts = [model(inputs[i : i + batch_size]).array for i in range(0, len(inputs), batch_size)]
         return wrap(np.concatenate(parts))
 
     @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        training = self.model.training
-        self.model.eval()
+    def _evaluating(self) -> Iterator[Any]:
+        model = self.evaluated
+        training = model.training
+        model.eval()
         try:
             with no_grad():
-                yield
+                yield model
         finally:
-            self.model.train(training)
+            model.train(training)
 
     # ---- save, resume ----
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint: model, optimizer, schedule, callbacks, history, position in the data and random state.
 
-        The file is whole or not there: it is written beside its final name and renamed.
+        The file is whole or not there: it is written beside its final name and renamed. With an average, the averaged model
+        is the checkpoint's, and the one that is trained lies beside it.
         """
         save_checkpoint(
-            path, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler, extra={"trainer": self._state()}
+            path,
+            model=self.evaluated,
+            optimizer=self.optimizer,
+            scheduler=self.scheduler,
+            extra={"trainer": self._state()},
         )
 
     def _state(self) -> dict[str, Any]:
@@ -309,6 +350,8 @@ class Trainer:
             "callbacks": {type(c).__name__: c.state_dict() for c in self.callbacks},
             "loader": None if self._loader is None else self._loader.state_dict(),
             "random": random.get_rng_state(),
+            "trained": None if self.average is None else self.model.state_dict(),
+            "averaged": None if self.average is None else int(self.average.n_averaged.item()),
         }
 
     def resume(self, path: str | Path) -> None:
@@ -317,10 +360,19 @@ class Trainer:
         Raises
         ------
         CheckpointError
-            If the file is damaged, was not written by a Trainer, or belongs to another model.
+            If the file is damaged, was not written by a Trainer, or belongs to another model, or to one with an average
+            where there is none, or without where there is one.
         """
-        extra = load_checkpoint(path, model=self.model, optimizer=self.optimizer, scheduler=self.scheduler)
+        extra = load_checkpoint(path)
         state = trainer_state(path, extra)
+        if (state.get("trained") is None) != (self.average is None):
+            raise CheckpointError(
+                path, "one of checkpoint and Trainer has an average of the weights, the other has none"
+            )
+        load_checkpoint(path, model=self.evaluated, optimizer=self.optimizer, scheduler=self.scheduler)
+        if self.average is not None:
+            self.model.load_state_dict(state["trained"])
+            self.average.n_averaged.array[...] = state["averaged"]
         self.epoch, self.step, self.global_step = state["epoch"], state["step"], state["global_step"]
         self.seen, self._sums, self._seconds = state["seen"], dict(state["sums"]), state["seconds"]
         self._lr = state["lr"]
