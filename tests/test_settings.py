@@ -145,3 +145,16 @@ def test_a_network_of_ones_own(
     assert folder.name.endswith("-Tiny")
     assert main(["evaluate", str(folder)]) == 0
     assert main(["summary", str(folder), "--shape", "2"]) == 0
+
+
+def test_accumulated_gradients_and_averaged_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half as many steps; the averaged network is what is tested, saved and evaluated."""
+    config = tmp_path / "a.toml"
+    config.write_text(QUICK + "batch_size = 16\naccumulate = 2\nema = 0.5\nsave_steps = 1\n")
+    assert main(["train", str(config), "--runs", str(tmp_path / "runs"), "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", first["run"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"] == first["test"]
+    plain = ["--accumulate", "1", "--batch-size", "32", "--ema", "none", "--runs", str(tmp_path / "b"), "--json"]
+    assert main(["train", str(config), *plain]) == 0
+    assert json.loads(capsys.readouterr().out)["test"] != first["test"]

@@ -16,6 +16,7 @@ from ..data.registry import Samples
 from ..files import atomic_write
 from ..metrics import accuracy, confusion_matrix
 from ..nn import functional as F
+from ..optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..tensor import Tensor, wrap
 from ..viz import confusion_svg, curves_svg, image_grid, write_png
 from . import runs
@@ -65,7 +66,10 @@ class Session:
         settings = self.settings
         make = OPTIMIZERS[settings.optimizer]
         optimizer = make(self.model.parameters(), settings.lr, settings.weight_decay, settings.momentum)
-        steps = len(self.loader)
+        steps = -(-len(self.loader) // settings.accumulate)
+        average = None
+        if settings.ema is not None:
+            average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
         return Trainer(
             self.model,
             optimizer,
@@ -74,6 +78,8 @@ class Session:
             scheduler=SCHEDULES[settings.schedule](optimizer, settings.lr, settings.epochs * steps, steps),
             scheduler_interval="step",
             clip_grad_norm=settings.clip_grad_norm,
+            accumulate=settings.accumulate,
+            average=average,
         )
 
     @property
@@ -148,7 +154,7 @@ class Session:
 
     def test(self, checkpoint: Path) -> dict[str, Any]:
         """Evaluate a checkpoint on the test set."""
-        extra = load_checkpoint(checkpoint, model=self.model)
+        extra = load_checkpoint(checkpoint, model=self.trainer.evaluated)
         results: dict[str, Any] = {
             "test": self.trainer.evaluate(self._batches(self.test_samples)),
             "samples": len(self.test_samples),

@@ -107,6 +107,10 @@ class Settings:
         choices=SCHEDULES,
     )
     clip_grad_norm: float | None = _option(None, "training", "clip the norm of all gradients to this", _positive)
+    accumulate: int = _option(1, "training", "batches whose gradients are averaged for one step", _at_least(1))
+    ema: float | None = _option(
+        None, "training", "decay of an exponential mean of the weights, which is then what is evaluated", _fraction
+    )
     patience: int | None = _option(None, "training", "stop after so many epochs without improvement", _at_least(1))
     seed: int = _option(0, "training", "of the initial weights, the order of the data, dropout", _at_least(0))
     threads: int | None = _option(None, "training", "threads to use; results do not depend on it", _at_least(1))
