@@ -92,6 +92,13 @@ struct fs_gram {
     double gamma, coef0, degree; /* used in the type of the points */
 };
 
+/* ---- augment.c: how images are moved, each by numbers of its own between low and high ---- */
+enum { FS_ROTATION, FS_SHIFT_X, FS_SHIFT_Y, FS_ZOOM, FS_SHEAR_X, FS_SHEAR_Y, FS_MOVES };
+struct fs_augment {
+    double low[FS_MOVES], high[FS_MOVES]; /* radians clockwise, parts of the width and height, a factor, radians */
+    double alpha[2], sigma[2];            /* of displacements in x and in y, in pixels; none with alpha 0 */
+};
+
 /* Which algorithm a convolution is asked to use where it applies; elsewhere, and by FS_AUTO, the shape decides. */
 enum { FS_AUTO = 0, FS_DIRECT = 1, FS_WINOGRAD = 2, FS_IM2COL = 3, FS_ALGORITHM_COUNT = 4 };
 int fs_conv_algorithm_set(int algorithm); /* FS_EINVAL if it is none of these; waits as fs_isa_set() does */

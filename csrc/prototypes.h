@@ -104,6 +104,21 @@ int FN(dropout_forward)(T *y, uint8_t *kept, const T *x, ptrdiff_t n, double p, 
 /* dx[i] = kept[i] ? dy[i] / (1 - p) : 0, rounded as on the way forward. */
 int FN(dropout_backward)(T *dx, const T *dy, const uint8_t *kept, ptrdiff_t n, double p);
 
+/* ---- augment.c ---- */
+
+/* y[n, h, w, c]: each image of x moved, as numbers say that depend on its sample[i], key and stage alone; both of T, or both of
+ * bytes. Pixel p of y is x at A^-1 (p + d(p)), between the four pixels around, and 0 outside. A, about the middle, is a shift of
+ * a rotation of a shear of a zoom, each uniform in its range; d is a field of uniform numbers in [-1, 1), convolved with
+ * a Gaussian that ends at 4 sigma and is mirrored at the border, times alpha. Number i is word i of Philox4x32-10 at the
+ * counter (i / 4, stage, sample), the moves first, then from word 8 the field of x, and from the next counter that of y.
+ * FS_EINVAL for a zoom that is not positive, a sigma < 0, a side beyond 2^22 - 1, or what is not finite. With E the error of a
+ * place in pixels, about (h + w + (2 r + 1) |alpha|) eps for a filter of 2 r + 1 taps, y is within 4 E + 6 eps of the largest
+ * |x| of its channel, and bytes are within 1. About 20 operations for a pixel, and 4 (2 r + 1) more with displacements.
+ * P. Simard, D. Steinkraus and J. Platt, Best Practices for Convolutional Neural Networks Applied to Visual Document
+ * Analysis, ICDAR 2003. */
+int FN(augment)(void *y, const void *x, int bytes, const int64_t *sample, uint64_t key, uint32_t stage, ptrdiff_t n,
+                ptrdiff_t c, ptrdiff_t h, ptrdiff_t w, const struct fs_augment *options);
+
 /* ---- optim.c ----
  * Lists of arrays: array i of each list has the elements start[i] .. start[i+1] - 1 of the run of all elements
  * (start[0] = 0, count + 1 numbers), in one dense block and one order of memory for all lists. The arrays of a list do not

@@ -77,10 +77,11 @@ def test_formulas_count_whatever_is_called(case: Case) -> None:
         with profile(limits=ROUND) as prof:
             run(case, case.draw(dtype))
         kernels = [event for event in prof.events() if event.work]
+        fixed = case.name.startswith("cast") or case.name == "to" or all(a.dtype.kind != "f" for a in case.draw(dtype))
         assert {event.name for event in kernels} >= (kernels_used(case) if dtype == np.float64 else set())
         for event in kernels:
             assert event.work.flops >= 0 and event.work.bytes >= 0
-            assert event.work.dtype == np.dtype(dtype).name or case.name.startswith("cast") or case.name == "to"
+            assert event.work.dtype == np.dtype(dtype).name or fixed
         sizes.append(sum(event.work.bytes for event in kernels))
     assert sizes[0] <= sizes[1] <= 2 * sizes[0]
 

@@ -1,5 +1,6 @@
 /* The table of micro-kernels of one type: what csrc/ calls, without knowing which instruction set answers. */
 #include "../real.h"
+#include "augment.h"
 #include "norm.h"
 #include "optim.h"
 #include "pool.h"

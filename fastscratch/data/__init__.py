@@ -1,5 +1,6 @@
-"""Data: data sets by name, batches, splits, synthetic samples, IDX files."""
+"""Data: data sets by name, batches, augmentation, splits, synthetic samples, IDX files."""
 
+from . import transforms
 from .collate import default_collate
 from .dataset import Dataset, Subset, TensorDataset
 from .idx import IDXError, read_idx, write_idx
@@ -36,5 +37,6 @@ __all__ = [
     "random_split",
     "read_idx",
     "train_test_split",
+    "transforms",
     "write_idx",
 ]

@@ -44,8 +44,8 @@ class DataLoader:
     prefetch_factor : int, optional
         How many batches the thread may be ahead, 2 by default; only with `num_workers`.
     transform : callable, optional
-        Applied to the images of every batch, which are the batch or the first entry of it, as
-        ``transform(images, seed=..., samples=indices)``. The seed is the epoch's.
+        One of :mod:`.transforms`, or any function. Applied to the images of every batch, which are the batch or the first
+        entry of it, as ``transform(images, seed=..., samples=indices)``. The seed is the epoch's.
 
     Raises
     ------

@@ -199,6 +199,13 @@ def _table() -> dict[str, Formula]:
         # ---- drawing and fetching; random bits are no floating point operations ----
         "dropout_forward": Formula("y", "x + y + kept", "y kept"),
         "dropout_backward": Formula("dy", "dy + kept + dx", "dx"),
+        "augment": Formula(
+            "20 y + d (16 taps + 12) y / c",
+            "x + y",
+            d="elastic[0][0] != 0 or elastic[1][0] != 0",
+            taps="elastic[0][1] * 8 + 1",
+            c="x.shape[1] or 1",
+        ),
         "ordered_copy": Formula("0", "x + y"),
         "embedding_forward": Formula("0", "2 y + index"),
         "embedding_backward": Formula("dy", "dy + index + dw", "dw"),

@@ -5,6 +5,7 @@ check, the edge cases and the benchmark: to add an operation is to add a row.
 from .activation import CASES as ACTIVATION
 from .arithmetic import CASES as ARITHMETIC
 from .arrange import CASES as ARRANGE
+from .augment import CASES as AUGMENT
 from .case import Case, labels, normal, positive, same, uniform
 from .cluster import CASES as CLUSTER
 from .comparison import CASES as COMPARISON
@@ -39,6 +40,7 @@ CASES: list[Case] = [
     *ACTIVATION,
     *ARITHMETIC,
     *ARRANGE,
+    *AUGMENT,
     *CLUSTER,
     *COMPARISON,
     *CONV,

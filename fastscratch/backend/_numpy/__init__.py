@@ -47,6 +47,7 @@ from .arithmetic import (
     sub,
     sum_all,
 )
+from .augment import augment
 from .cholesky import cholesky, cholesky_, cholesky_backward, cholesky_logdet, cholesky_solve
 from .conv import (
     conv2d_backward,
@@ -96,6 +97,7 @@ __all__ = [
     "adaptive_avg_pool2d_backward",
     "adaptive_avg_pool2d_forward",
     "add",
+    "augment",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
     "batch_norm_backward",
