@@ -158,3 +158,14 @@ def test_accumulated_gradients_and_averaged_weights(tmp_path: Path, capsys: pyte
     plain = ["--accumulate", "1", "--batch-size", "32", "--ema", "none", "--runs", str(tmp_path / "b"), "--json"]
     assert main(["train", str(config), *plain]) == 0
     assert json.loads(capsys.readouterr().out)["test"] != first["test"]
+
+
+def test_augmentation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "a.toml"
+    config.write_text(QUICK + "batch_size = 16\n")
+    options = ["--rotate", "15", "--translate", "0.15", "--zoom", "0.15", "--elastic", "34"]
+    losses = []
+    for more in ([], options, options):
+        assert main(["train", str(config), *more, "--runs", str(tmp_path / "runs"), "--json"]) == 0
+        losses.append(json.loads(capsys.readouterr().out)["test"]["loss"])
+    assert losses[1] == losses[2] != losses[0]

@@ -13,6 +13,7 @@ import numpy as np
 from .. import models, random
 from ..data import DataLoader, TensorDataset, load_splits
 from ..data.registry import Samples
+from ..data.transforms import Compose, ElasticTransform, RandomAffine, Transform
 from ..files import atomic_write
 from ..metrics import accuracy, confusion_matrix
 from ..nn import functional as F
@@ -57,7 +58,14 @@ class Session:
         self.train_samples, self.validation_samples = _hold_out(train, settings)
         random.manual_seed(settings.seed)
         self.model = models.build(settings.model, dropout=settings.dropout)
-        self.loader = DataLoader(self._dataset(self.train_samples), batch_size=settings.batch_size, shuffle=True)
+        transform = _augmentation(settings)
+        self.loader = DataLoader(
+            self._dataset(self.train_samples),
+            batch_size=settings.batch_size,
+            shuffle=True,
+            transform=transform,
+            num_workers=int(transform is not None),  # made ahead, while the network computes
+        )
         self.stopping = EarlyStopping(self.monitor, patience=settings.patience) if settings.patience else None
         self.board: TensorBoard | None = None
         self.trainer = self._trainer()
@@ -227,6 +235,17 @@ def _check_fits(samples: Samples, settings: Settings) -> None:
     if len(samples.classes) > _CLASSES and not settings.reconstruct:
         known = f"labels 0 to {_CLASSES - 1}"
         raise ValueError(f"the networks know {known}, {samples.name} has labels up to {len(samples.classes) - 1}")
+
+
+def _augmentation(settings: Settings) -> Transform | None:
+    """What training images go through; None if nothing."""
+    chain: list[Transform] = []
+    if settings.rotate or settings.translate or settings.zoom:
+        shift, zoom = settings.translate, settings.zoom
+        chain.append(RandomAffine(settings.rotate, translate=(shift, shift), scale=(1 - zoom, 1 + zoom)))
+    if settings.elastic:
+        chain.append(ElasticTransform(settings.elastic, settings.elastic_sigma))
+    return Compose(chain) if chain else None
 
 
 def _hold_out(train: Samples, settings: Settings) -> Splits:

@@ -91,6 +91,12 @@ class Settings:
     validation: int = _option(5000, "data", "samples held out of the training set, to choose by", _at_least(1))
     download: bool = _option(True, "data", "whether the network may be asked for data")
 
+    rotate: float = _option(0.0, "augmentation", "turn training images by up to so many degrees", _at_least(0))
+    translate: float = _option(0.0, "augmentation", "shift them by up to this share of their side", _fraction)
+    zoom: float = _option(0.0, "augmentation", "zoom them by up to this share, in and out", _fraction)
+    elastic: float = _option(0.0, "augmentation", "distort them: alpha, in pixels (34 is usual)", _at_least(0))
+    elastic_sigma: float = _option(4.0, "augmentation", "how smooth the distortion is, in pixels", _positive)
+
     epochs: int = _option(8, "training", "passes over the training data", _at_least(1))
     batch_size: int = _option(64, "training", "samples in a batch", _at_least(1))
     optimizer: str = _option(
