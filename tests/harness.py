@@ -114,11 +114,16 @@ def corrupted(kernel: Any, inplace: tuple[int, ...], output: int = -1) -> Any:
             return result
         victim = arrays[output]
         index = tuple(s - 1 for s in victim.shape)
-        wrong = victim[index] + 1 if victim.dtype.kind != "f" else victim[index] * 1.01 + 0.01
-        victim[index] = wrong
+        victim[index] = _wrong(victim[index])
         return result
 
     return call
+
+
+def _wrong(value: Any) -> Any:
+    if value.dtype.kind == "b":
+        return not value
+    return value * 1.01 + 0.01 if value.dtype.kind == "f" else value + 1
 
 
 def _arrays(value: Any) -> list[np.ndarray]:

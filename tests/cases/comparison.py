@@ -10,6 +10,13 @@ CASES = [
         normal(4),
         gradient=False,
     ),
+    same(
+        "compare_alike",
+        lambda m, a, b: [f(a.round(), b.round()) for f in (m.lt, m.le, m.gt, m.ge, m.eq, m.ne)],
+        normal(7, 19),
+        normal(7, 19),
+        gradient=False,
+    ),
     same("compare_number", lambda m, a: (a < 0, a > 0, a == 0, a != 1), normal(3, 4), gradient=False),
     same(
         "logical",
