@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastscratch import safetensors
+from fastscratch import backend, safetensors
 from fastscratch.cli import live, main
 from fastscratch.cli.live import Board, CellWatcher
 from fastscratch.train.grid import read_grid
+
+pytestmark = pytest.mark.skipif(
+    backend.name() == "check", reason="takes minutes, and compares no kernel that others do not"
+)
 
 BASE = 'data = "digits"\nsamples = 96\nvalidation = 32\nepochs = 2\nbatch_size = 32\n'
 GRID = BASE + '[grid]\nmodel = ["mlp", "lenet"]\noptimizer = ["sgd", "adam"]\n[where.optimizer.sgd]\nlr = 0.02\n'

@@ -23,6 +23,10 @@ autoencoder, complexity, learning_rate, optimizers = (
 )
 
 
+needs_kernels = pytest.mark.skipif(fs.backend.name() != "c", reason="takes minutes without the kernels")
+
+
+@needs_kernels
 @pytest.mark.parametrize("name", command.MODULES)
 @pytest.mark.filterwarnings("ignore::fastscratch.exceptions.ConvergenceWarning")
 def test_an_experiment_leaves_a_table_a_finding_and_a_picture(name, tmp_path):
@@ -113,6 +117,7 @@ def test_tied_weights_are_one_parameter_with_both_gradients():
         assert float(first.grad[index]) == pytest.approx((found[0] - found[1]) / 2e-2, rel=0.05, abs=1e-2)
 
 
+@needs_kernels
 def test_the_command_makes_a_page(tmp_path, capsys, monkeypatch):
     """Of what was asked for, with the pictures that it shows."""
     monkeypatch.setattr("sys.argv", ["examples", "motifs", "heads", "--quick", "--output", str(tmp_path)])

@@ -215,6 +215,7 @@ def test_the_tree_leaves_nothing_finite_beside_what_is_not():
     assert np.isnan(whole)
 
 
+@pytest.mark.skipif(fs.backend.name() != "c", reason="takes minutes without the kernels")
 @needs_extension
 def test_the_tree_finds_as_good_an_embedding():
     points = np.vstack([X + shift for shift in np.random.default_rng(2).standard_normal((17, 8))]).astype(np.float32)
