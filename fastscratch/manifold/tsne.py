@@ -48,9 +48,9 @@ class TSNE(TransformerMixin, BaseEstimator):
         "barnes_hut" looks at 3 perplexity neighbours of each point, in float32, and sums the repulsion over the cells of a
         tree; "exact" looks at all points, in X's dtype.
     angle : float, 0 to 1
-        A cell of the tree that is narrower than angle times its distance counts as points at its centre of mass. The error
-        of the forces is about angle^2 / 9 of their size, 3 % at 0.5; none at 0. Not for fewer than 1000 points (2000 in
-        three dimensions), for which all pairs take less time than a tree with angle 0.5; nor for method="exact".
+        A cell of the tree that is narrower than angle times its distance counts as points at its centre of mass. The
+        tests hold the error of the forces on clusters below angle^2 / 6 of their size; there is none at 0. Not for fewer
+        than 1000 points (2000 in three dimensions), which push each other pair by pair; nor for method="exact".
     n_jobs : ignored
         Threads are those of `fastscratch.set_num_threads`.
 
