@@ -11,6 +11,8 @@ import pytest
 from conftest import needs_extension
 
 import fastscratch as fs
+from fastscratch.models import build
+from fastscratch.train.grid import read_grid
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="the benchmarks are not part of a wheel")
@@ -335,3 +337,29 @@ def test_accuracy_finds_the_worst_error(dtype):
         assert 0.5 <= row["ULP"] <= row["stated"]
         assert row["points"] > 1000
         assert abs(row["at"]) < 20
+
+
+@pytest.mark.parametrize("name", ["augmented", "bn_dropout", "table", "three_convolutions"])
+def test_the_grids_on_mnist_are_made_of_networks_that_train(name, monkeypatch):
+    from benchmarks.mnist_grids import GRIDS, NAMES
+
+    monkeypatch.chdir(ROOT)
+    assert name in NAMES
+    cells = read_grid(GRIDS / f"{name}.toml")
+    assert len(cells) == (12 if name == "table" else 3)
+    for model in {cell.settings.model for cell in cells}:
+        net = build(model)
+        fs.nn.functional.cross_entropy(net(fs.zeros(2, 1, 28, 28)), fs.tensor([3, 7])).backward()
+        assert all(parameter.grad is not None for parameter in net.parameters()), model
+
+
+def test_a_grid_of_seeds_tells_their_median():
+    from benchmarks.mnist_grids import seeds_line
+
+    rows = [
+        {"run": str(i), "seed": i, "error": "", "test_accuracy": a, "seconds": 10 * a}
+        for i, a in enumerate((0.9, 0.7, 0.8))
+    ]
+    assert seeds_line(rows) == "Test accuracy, median of 3 seeds: 80.00%; the longest training 9 s.\n"
+    assert seeds_line([row | {"error": "not finite"} for row in rows]) == ""
+    assert seeds_line([{"run": "a", "model": "cnn", **row} for row in rows]) == ""
