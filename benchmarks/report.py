@@ -1,7 +1,7 @@
 """Tables, pictures and the README's section from results: ``python -m benchmarks.report``.
 
-It reads benchmarks/results/*.json, writes a table and a picture beside each, and puts the chief rows into README.md between
-its two marks. Nothing is measured here.
+It reads benchmarks/results/*.json, writes a table and a picture beside each, and puts the chief rows into README.md, each
+between its two marks. Nothing is measured here.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 
 from fastscratch.files import atomic_write
 
+from . import mnist_report
 from .contest import JUDGES, disagreement
 from .reasons import reason
 from .timing import table
@@ -29,7 +30,6 @@ _COMMANDS = {  # name of the results, and how they were made
     "twins_baseline_equal": "kernels --isa baseline --equal --match conv,pool,softmax",
 }
 COMMANDS = {k: f"python -m benchmarks {v} --json benchmarks/results/{k}.json" for k, v in _COMMANDS.items()}
-MARKS = "<!-- performance: begin -->", "<!-- performance: end -->"
 Result = dict[str, Any]
 
 
@@ -260,20 +260,26 @@ def _count(result: Result) -> str:
     return f"{sum(row['reached'] for row in rows)} of {len(rows)} rows reach their target."
 
 
+def read_results() -> dict[str, Result]:
+    """Those of ``python -m benchmarks``, by name."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    return {name: result for name, result in found.items() if "benchmark" in result}
+
+
 def main() -> None:
     """Write every table, every picture, and the README's section."""
-    results = {}
-    for path in sorted(RESULTS.glob("*.json")):
-        result = json.loads(path.read_text())
-        if "benchmark" not in result:
-            continue
-        results[path.stem] = result
-        path.with_suffix(".md").write_text(f"{where(result)}\n\n{text(result)}\n")
-        plot(path.with_suffix(".svg"), result)
-    begin, end = MARKS
-    body = f"{begin}\n{section(results)}\n{end}"
-    readme = README.read_text(encoding="utf-8")
-    README.write_text(re.sub(f"{begin}.*?{end}", lambda match: body, readme, flags=re.DOTALL), encoding="utf-8")
+    results = read_results()
+    for name, result in results.items():
+        (RESULTS / f"{name}.md").write_text(f"{where(result)}\n\n{text(result)}\n", encoding="utf-8")
+        plot(RESULTS / f"{name}.svg", result)
+    readme = between(README.read_text(encoding="utf-8"), "mnist", mnist_report.section(RESULTS))
+    README.write_text(between(readme, "performance", section(results)), encoding="utf-8")
+
+
+def between(page: str, name: str, body: str) -> str:
+    """The page with this between its two marks of that name."""
+    begin, end = (f"<!-- {name}: {where} -->" for where in ("begin", "end"))
+    return re.sub(f"{begin}.*?{end}", lambda match: f"{begin}\n{body}\n{end}", page, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

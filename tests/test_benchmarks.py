@@ -363,3 +363,15 @@ def test_a_grid_of_seeds_tells_their_median():
     assert seeds_line(rows) == "Test accuracy, median of 3 seeds: 80.00%; the longest training 9 s.\n"
     assert seeds_line([row | {"error": "not finite"} for row in rows]) == ""
     assert seeds_line([{"run": "a", "model": "cnn", **row} for row in rows]) == ""
+
+
+@pytest.mark.skipif(not (ROOT / "benchmarks" / "results").is_dir(), reason="results are not part of a source archive")
+def test_the_readme_says_what_the_results_say():
+    from benchmarks import mnist_report, report
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert report.between(readme, "mnist", mnist_report.section(report.RESULTS)) == readme
+    assert report.between(readme, "performance", report.section(report.read_results())) == readme
+    assert report.between("a<!-- x: begin -->old<!-- x: end -->b", "x", "new") == (
+        "a<!-- x: begin -->\nnew\n<!-- x: end -->b"
+    )
