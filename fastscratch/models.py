@@ -187,6 +187,8 @@ def builder(name: str) -> Callable[..., nn.Module]:
     made = getattr(module, attribute, None)
     if not callable(made):
         public = [key for key, value in vars(module).items() if inspect.isclass(value) and issubclass(value, nn.Module)]
+        if not public:
+            raise ValueError(f"model {name!r}: {module_name} has no class of a fastscratch.nn.Module")
         raise ValueError(f"model {name!r}: {unknown('class', attribute, public)}")
     return made
 
@@ -207,7 +209,7 @@ def build(name: str, **options: Any) -> nn.Module:
             raise
         raise ValueError(f"model {name!r} cannot be made without arguments: {error}") from error
     if not isinstance(model, nn.Module):
-        raise ValueError(f"model {name!r} makes a {type(model).__name__}, not a fastscratch.nn.Module")
+        raise ValueError(f"model {name!r} makes {type(model).__name__}, not a fastscratch.nn.Module")
     return model
 
 

@@ -19,6 +19,7 @@ from fastscratch.data import write_idx
 from fastscratch.data.digits import make_digits
 from fastscratch.models import MODELS
 from fastscratch.train import save_checkpoint
+from fastscratch.train.session import Session
 
 QUICK = ["--data", "digits", "--samples", "400", "--validation", "100", "--epochs", "2"]
 
@@ -145,17 +146,28 @@ def test_interrupted_and_resumed_is_as_never_stopped(tmp_path: Path) -> None:
         (["train", "--model", "nowhere:Net"], "model 'nowhere:Net': ModuleNotFoundError: No module named 'nowhere'"),
         (["train", "--model", "fastscratch.models:Residua"], "unknown class 'Residua': did you mean 'Residual'?"),
         (["train", "--model", "fastscratch.models:Residual", *QUICK], "cannot be made without arguments"),
-        (["train", "--model", "json:JSONDecoder", *QUICK], "makes a JSONDecoder, not a fastscratch.nn.Module"),
+        (["train", "--model", "json:JSONDecoder", *QUICK], "makes JSONDecoder, not a fastscratch.nn.Module"),
         (["train", "--optimizer", "adm"], "--optimizer: unknown optimizer 'adm': did you mean 'adam'?"),
         (["train", "--schedule", "cosin"], "--schedule: unknown schedule 'cosin': did you mean 'cosine'?"),
         (["train", "--btch-size", "3"], "unknown option '--btch-size': did you mean '--batch-size'?"),
         (["trian"], "unknown command 'trian': did you mean 'train'?"),
-        (["train", "nowhere.toml"], "No such file or directory: 'nowhere.toml'"),
+        (["train", "nowhere.toml"], "error: nowhere.toml: No such file or directory"),
+        (["train", "--model", "json:nothing"], "json has no class of a fastscratch.nn.Module"),
+        (
+            ["train", "--model", "cnn", "--reconstruct", *QUICK],
+            "is to make the 784 values of a sample, and gives (10,)",
+        ),
+        (["plot", "runs", "--what", "curve"], "unknown value 'curve': did you mean 'curves'?"),
+        (["data", "show", "digits", "--cout", "3"], "unknown option '--cout': did you mean '--count'?"),
+        (["data", "show", "digits", "-o", "a.jpg"], "a.jpg must end in .png"),
+        (["predict", "a-file", "--picture", "a.jpg"], "a.jpg must end in .png"),
+        (["summary", "cnn", "--shape", "1,5,5"], "cnn does not take an input of shape (1, 5, 5): "),
+        (["summary", "cnn", "--shape", "0,28,28"], "--shape must be of sides of at least 1"),
         (["train", "a.toml", "b.toml"], "unexpected argument: b.toml"),
         (["evaluate"], "the following arguments are required: RUN"),
         (["summary", "lent"], "unknown model 'lent': did you mean 'lenet'?"),
         (["summary", "cnn", "--shape", "1,x"], "--shape must be whole numbers with commas between, got '1,x'"),
-        (["train", "--model", "mlp", *QUICK, "--runs", "a-file"], "Not a directory: 'a-file"),
+        (["train", "--model", "mlp", *QUICK, "--runs", "a-file"], "Not a directory"),
         (["train", "--model", "mlp", *QUICK, "--lr", "1e38"], "the loss is nan in epoch 1, batch 3 of 7"),
     ],
 )
@@ -198,6 +210,45 @@ def test_folder_that_does_not_fit_the_networks(
     assert main([*arguments, "--runs", str(tmp_path / "runs")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("nn.Linear(100, 10)", "model 'own:Net' does not take samples of shape (1, 28, 28): "),
+        ("nn.Linear(784, 7)", "is to give a score for each of 10 classes, and gives values of shape (7,)"),
+        ("nn.Unflatten(1, (28, 28))", "is to give a score for each of 10 classes, and gives values of shape (28, 28)"),
+    ],
+)
+def test_a_network_of_ones_own_that_does_not_fit_the_data(
+    layer: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    body = f"super().__init__(nn.Flatten(), {layer})"
+    text = f"from fastscratch import nn\nclass Net(nn.Sequential):\n    def __init__(self): {body}\n"
+    Path("own.py").write_text(text)
+    assert main(["train", "--model", "own:Net", *QUICK]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_a_finished_run_is_not_tested_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)])
+    folder = run_folder(tmp_path)
+    results = json.loads((folder / "results.json").read_text())
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "test", None)
+        assert main(["resume", str(folder), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {"run": str(folder), **results}
+    assert "nothing is left to train" in printed.err
+    (folder / "results.json").unlink()  # as if it had been killed while it was tested
+    assert main(["resume", str(folder)]) == 0
+    assert json.loads((folder / "results.json").read_text())["test"] == results["test"]
 
 
 def test_damaged_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Event files: what TensorBoard reads is what the training was."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -8,7 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastscratch import safetensors
 from fastscratch.cli import main
+from fastscratch.train import Callback
+from fastscratch.train.runs import start_run
+from fastscratch.train.session import Session
+from fastscratch.train.settings import resolve
 from fastscratch.train.tensorboard import TensorBoard, confusion_image
 
 QUICK = [
@@ -45,6 +51,8 @@ def events_of(folder: Path) -> list[Any]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_run_with_event_files(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
+    from PIL import Image
+
     assert main(["train", *QUICK, "--runs", str(tmp_path)]) == 0
     (folder,) = tmp_path.iterdir()
     values = [(event.step, value) for event in events_of(folder / "tensorboard") for value in event.summary.value]
@@ -62,8 +70,62 @@ def test_a_run_with_event_files(tmp_path: Path) -> None:
     assert histograms["gradients/3.bias", 2].max > 0
     images = {value.tag: value.image for _, value in values if value.HasField("image")}
     assert set(images) == {"images", "confusion"}
-    assert images["confusion"].encoded_image_string.startswith(b"\x89PNG")
-    assert images["confusion"].width == 120
+    drawn = Image.open(io.BytesIO(images["confusion"].encoded_image_string))
+    np.testing.assert_array_equal(np.asarray(drawn), confusion_image(results["confusion"]))
+    weights, _ = safetensors.load(folder / "checkpoints" / "last.safetensors")
+    for name in names:
+        histogram, array = histograms[f"weights/{name}", 2], weights[f"model.{name}"]
+        for found, expected in (
+            (histogram.min, array.min()),
+            (histogram.max, array.max()),
+            (histogram.sum, array.sum()),
+        ):
+            assert found == pytest.approx(expected, rel=1e-4, abs=1e-3)
+        assert sum(histogram.bucket) == array.size
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("batch", [1, 4])
+def test_an_interrupted_run_goes_on_in_its_event_files(batch: int, tmp_path: Path) -> None:
+    """In the first epoch, and in the second: every step once, by TensorBoard's own reader where it is installed."""
+    pytest.importorskip("tensorboardX")
+    settings = resolve(
+        {"model": "mlp", "data": "digits", "samples": 192, "validation": 32, "epochs": 3, "tensorboard": True}
+    )
+    folder = start_run(tmp_path, "mlp", settings)
+
+    class Interrupt(Callback):
+        def on_batch_end(self, trainer: Any, logs: Any) -> None:
+            trainer.interrupted = trainer.global_step == batch
+
+    first = Session(settings)
+    first.fit(folder, [Interrupt()])
+    assert first.trainer.global_step == batch
+    assert main(["resume", str(folder)]) == 0
+    assert main(["resume", str(folder)]) == 0  # nothing is left to do
+    steps: dict[str, list[int]] = {}
+    for event in events_of(folder / "tensorboard"):
+        for value in event.summary.value:
+            steps.setdefault(value.tag, []).append(event.step)
+    for tag in ("loss/training", "weights/1.weight", "gradients/3.bias"):
+        assert steps[tag] == [1, 2, 3]
+    assert steps["images"] == [0]
+    assert len(steps["confusion"]) == len(steps["test/accuracy"]) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tensorboard_itself_reads_them(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert main(["train", *QUICK, "--runs", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    events = reader.EventAccumulator(str(folder / "tensorboard"), {"scalars": 0, "histograms": 0, "images": 0})
+    events.Reload()
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    read = [(event.step, event.value) for event in events.Scalars("loss/validation")]
+    assert read == [(row["epoch"], pytest.approx(row["val_loss"], rel=1e-6)) for row in rows]
+    assert [event.step for event in events.Histograms("gradients/1.weight")] == [1, 2]
+    assert {tag: len(events.Images(tag)) for tag in events.Tags()["images"]} == {"images": 1, "confusion": 1}
 
 
 def test_the_confusion_matrix_as_an_image() -> None:

@@ -69,10 +69,42 @@ def test_curves_draw_every_epoch() -> None:
     assert {"loss", "accuracy", "training", "validation", "epoch"} <= {t.text for t in root.iter(f"{SVG}text")}
 
 
+def shown(svg: str) -> list[str]:
+    return [text.text or "" for text in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
 def test_curves_of_one_epoch_and_of_none() -> None:
-    ElementTree.fromstring(curves_svg([{"epoch": 1, "loss": 0.5}], ["loss"]))
+    texts = shown(curves_svg([{"epoch": 1, "loss": 0.5}], ["loss"]))
+    assert "1" in texts and "2" not in texts and "1.5" not in texts
     with pytest.raises(ValueError, match="no epochs to draw"):
         curves_svg([], ["loss"])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.72, 0.99), (0.012, 1200), (0.5, 0.5), (1e-6, 2e-6), (0, 0)])
+def test_curves_have_four_ticks_of_as_many_decimals(low: float, high: float) -> None:
+    svg = curves_svg([{"epoch": 1, "loss": low}, {"epoch": 2, "loss": high}], ["loss"])
+    texts = [t for t in ElementTree.fromstring(svg).iter(f"{SVG}text") if t.get("text-anchor") == "end"]
+    labels = [t.text or "" for t in texts if t.text != "training"]
+    assert len(set(labels)) == len(labels) >= 4
+    if high > 1e-3:
+        assert len({len(label.partition(".")[2]) for label in labels}) == 1
+
+
+def test_the_first_and_the_last_epoch_are_named() -> None:
+    rows = [{"epoch": e, "loss": 1.0} for e in range(1, 121)]
+    svg = curves_svg(rows, ["loss"])
+    assert {"1", "20", "120"} <= set(shown(svg))
+    assert "<circle" not in svg and "<circle" in curves_svg(rows[:40], ["loss"])  # so many dots would be a thicker line
+
+
+def test_long_names_of_classes_are_turned_and_have_room() -> None:
+    names = ["T-shirt/top", "Ankle boot"]
+    root = ElementTree.fromstring(confusion_svg([[9, 1], [0, 8]], names))
+    turned = {t.text for g in root.iter(f"{SVG}g") for t in g if "rotate" in g.get("transform", "")}
+    assert set(names) <= turned
+    beside = [t for t in root.iter(f"{SVG}text") if t.get("text-anchor") == "end"]
+    assert [t.text for t in beside] == names
+    assert all(float(t.get("x", "0")) > 7 * len(t.text or "") for t in beside)
 
 
 def test_confusion_matrix_shows_every_count() -> None:

@@ -49,8 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (NonFiniteLossError, DatasetNotFoundError, FileFormatError, ValueError, OSError, ImportError) as error:
         if arguments.debug:
             raise
-        print(f"fastscratch: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"fastscratch: error: {' '.join(_told(error).split())}", file=sys.stderr)
         return 2
+
+
+def _told(error: Exception) -> str:
+    """What an error says; of a file, without the number that the system has for it."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _parser() -> Parser:

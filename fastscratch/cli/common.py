@@ -27,7 +27,9 @@ class Parser(argparse.ArgumentParser):
         """As argparse's, but for options that nobody knows."""
         known, rest = self.parse_known_args(args, namespace)
         if rest:
-            command = self._commands().get(known.command, self)
+            command: Parser = self
+            for name in (str(known.command), str(getattr(known, "verb", None))):
+                command = command._commands().get(name, command)
             option = next((text for text in rest if text.startswith("-")), None)
             if option is None:
                 command.error(f"unexpected argument: {rest[0]}")
@@ -40,9 +42,10 @@ class Parser(argparse.ArgumentParser):
         return dict(groups[0].choices) if groups else {}
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
-            raise argparse.ArgumentError(None, unknown("command", value, action.choices))
-        super()._check_value(action, value)
+        if action.choices is not None and value not in action.choices:
+            command = isinstance(action, argparse._SubParsersAction)
+            told = unknown("command" if command else "value", value, action.choices)
+            raise argparse.ArgumentError(None if command else action, told)
 
 
 def describe(description: str, examples: str) -> dict[str, Any]:
@@ -77,6 +80,14 @@ class Out:
         """The results, for a program; nothing without --json."""
         if self.as_json:
             print(json.dumps(value, indent=2))
+
+
+def png_path(text: str) -> Path:
+    """Where a PNG goes; UserError for a name that says that it is something else."""
+    path = Path(text)
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{path} must end in .png")
+    return path
 
 
 def computing() -> str:

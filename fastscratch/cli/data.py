@@ -12,7 +12,7 @@ import numpy as np
 from ..data import mnist
 from ..data.registry import SPLITS, Samples, cache_folder, dataset_names, load_dataset, place_of
 from ..names import unknown
-from .common import Out, UserError, add_json, describe
+from .common import Out, UserError, add_json, describe, png_path
 
 _EXAMPLES = """examples:
   fastscratch data list
@@ -92,6 +92,7 @@ def _progress() -> Any:
 def _show(arguments: argparse.Namespace, out: Out) -> int:
     if arguments.count < 1:
         raise UserError(f"--count must be at least 1, got {arguments.count}")
+    chosen = png_path(arguments.output) if arguments.output else None
     samples = load_dataset(arguments.name, arguments.split, download=not arguments.no_download)
     out.say(str(samples))
     known: dict[str, Any] = {"name": samples.name, "split": samples.split, "samples": len(samples)}
@@ -102,11 +103,11 @@ def _show(arguments: argparse.Namespace, out: Out) -> int:
         for name, count in known["classes"].items():
             out.say(f"  {name:<14} {count:7,}")
     if samples.data.ndim == 3:
-        path = Path(arguments.output or f"{samples.name}.png")
+        path = chosen or Path(f"{samples.name}.png")
         _draw(path, samples, arguments.count)
         known["picture"] = str(path)
         out.say(f"picture    {path}")
-    elif arguments.output:
+    elif chosen:
         raise UserError(f"{samples.name} has no images to draw: its samples have shape {samples.data.shape[1:]}")
     out.give(known)
     return 0

@@ -19,7 +19,7 @@ from ..train import runs
 from ..train.checkpoint import load_checkpoint
 from ..train.settings import Settings
 from ..train.trainer import Trainer
-from .common import Out, UserError, add_json, describe, newest_run
+from .common import Out, UserError, add_json, describe, newest_run, png_path
 
 _EXAMPLES = """examples:
   fastscratch predict photo.png                        by the newest run in runs/
@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Read all pictures, then answer; one that is no image is told of, and does not keep the others from an answer."""
     if arguments.top < 1:
         raise UserError(f"--top must be at least 1, got {arguments.top}")
+    picture = png_path(arguments.picture) if arguments.picture else None
     out = Out(arguments.json)
     paths = find_photos(arguments.paths)
     folder = Path(arguments.run) if arguments.run else newest_run(Path(arguments.runs), arguments.checkpoint)
@@ -63,12 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     width = max((len(str(path)) for path, _, _ in found), default=0)
     for (path, _, _), top in zip(found, answers, strict=True):
         out.say(f"{path!s:<{width}}  " + "   ".join(f"{name} {share:6.1%}" for name, share in top))
-    if arguments.picture and found:
+    if picture and found:
         from ..viz.photos import predictions_png
 
         cards = [(str(path), gray, image, top) for (path, gray, image), top in zip(found, answers, strict=True)]
-        predictions_png(arguments.picture, cards)
-        out.say(f"picture    {arguments.picture}")
+        predictions_png(picture, cards)
+        out.say(f"picture    {picture}")
     rows = [
         {"file": str(path), "top": [{"class": name, "probability": share} for name, share in top]}
         for (path, _, _), top in zip(found, answers, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..train import runs
 from ..train.log import Log
-from .common import Out, add_json, describe
+from .common import Out, add_json, describe, say_results
 from .train import finish, start
 
 _EXAMPLES = """examples:
@@ -34,6 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     runs.checkpoint(folder, "last")  # before data is read in vain
     session = start(settings)
     session.resume(folder)
+    results = runs.results_of(folder)
+    if results is not None and session.over:  # the test set has been read, and is read once
+        out.say(f"finished   {folder}: nothing is left to train")
+        say_results(out, results)
+        out.give({"run": str(folder), **results})
+        return 0
     out.log = Log(folder / "log.txt")
     out.say(f"data       {session.data_line()}")
     out.say(f"resuming   {folder} after {session.trainer.epoch} epochs and {session.trainer.step} batches")

@@ -39,7 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
         shape = [int(side) for side in arguments.shape.split(",")]
     except ValueError:
         raise UserError(f"--shape must be whole numbers with commas between, got {arguments.shape!r}") from None
-    table = summary(models.build(name, dropout=dropout), (1, *shape))
+    if min(shape) < 1:
+        raise UserError(f"--shape must be of sides of at least 1, got {arguments.shape!r}")
+    model = models.build(name, dropout=dropout)
+    try:
+        table = summary(model, (1, *shape))
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise UserError(f"{name} does not take an input of shape {tuple(shape)}: {error}") from error
     if not out.as_json:
         out.say(f"{name}, one input of {tuple(shape)}\n{table}")
     totals = {"parameters": table.total_params, "flops": table.total_flops}

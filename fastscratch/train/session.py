@@ -18,6 +18,7 @@ from ..files import atomic_write
 from ..metrics import accuracy, confusion_matrix
 from ..nn import functional as F
 from ..optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from ..tape import no_grad
 from ..tensor import Tensor, wrap
 from ..viz import confusion_svg, curves_svg, image_grid, write_png
 from . import runs
@@ -58,6 +59,7 @@ class Session:
         self.train_samples, self.validation_samples = _hold_out(train, settings)
         random.manual_seed(settings.seed)
         self.model = models.build(settings.model, dropout=settings.dropout)
+        _check_model(self.model, train, settings)
         transform = _augmentation(settings)
         self.loader = DataLoader(
             self._dataset(self.train_samples),
@@ -99,6 +101,11 @@ class Session:
     def stopping_reason(self) -> str:
         """Why the training stopped early; empty if it did not."""
         return self.stopping.reason if self.stopping else ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.trainer.epoch >= self.settings.epochs or bool(self.stopping_reason)
 
     def data_line(self) -> str:
         """What the data is and where it came from, in one line."""
@@ -185,10 +192,10 @@ class Session:
             if name.startswith("val_")
         }
         results.update(epochs=len(rows), seconds=sum(row["seconds"] for row in rows))
-        runs.write_json(folder / "results.json", results)
         self._draw(folder / "figures", results)
         if self.board:
             self.board.report(results, results["best_epoch"])
+        runs.write_json(folder / "results.json", results)  # last: where it is, the run is whole
         return results
 
     def _draw(self, folder: Path, results: dict[str, Any]) -> None:
@@ -235,6 +242,29 @@ def _check_fits(samples: Samples, settings: Settings) -> None:
     if len(samples.classes) > _CLASSES and not settings.reconstruct:
         known = f"labels 0 to {_CLASSES - 1}"
         raise ValueError(f"the networks know {known}, {samples.name} has labels up to {len(samples.classes) - 1}")
+
+
+def _check_model(model: Any, samples: Samples, settings: Settings) -> None:
+    """ValueError if a network does not take one sample, or gives what cannot be compared with its target."""
+    sample = scale(samples.data[:1])
+    model.eval()
+    try:
+        with no_grad():
+            shape = tuple(model(sample).shape)
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        taken = tuple(sample.shape[1:])
+        raise ValueError(f"model {settings.model!r} does not take samples of shape {taken}: {error}") from error
+    finally:
+        model.train()
+    if settings.reconstruct:
+        size = sample.numel()
+        if shape != (1, size):
+            raise ValueError(
+                f"model {settings.model!r} is to make the {size} values of a sample, and gives {shape[1:]}"
+            )
+    elif len(shape) != 2 or shape[1] < len(samples.classes):
+        wanted = f"a score for each of {len(samples.classes)} classes"
+        raise ValueError(f"model {settings.model!r} is to give {wanted}, and gives values of shape {shape[1:]}")
 
 
 def _augmentation(settings: Settings) -> Transform | None:

@@ -40,7 +40,7 @@ class TensorBoard(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self._open(f".{trainer.epoch}", trainer.epoch + 1)
-        if self.images is not None and trainer.epoch == 0:
+        if self.images is not None and trainer.global_step == 0:
             self._writer.add_image("images", _sheet(self.images[:_IMAGES]), 0, dataformats="HW")
 
     def on_epoch_end(self, trainer: Trainer, logs: Logs) -> None:
@@ -51,6 +51,7 @@ class TensorBoard(Callback):
             self._writer.add_histogram(f"weights/{name}", parameter.array, trainer.epoch)
             if parameter.grad is not None:
                 self._writer.add_histogram(f"gradients/{name}", parameter.grad.array, trainer.epoch)
+        self._writer.flush()  # as much as the checkpoints know, should the process be killed
 
     def on_fit_end(self, trainer: Trainer) -> None:
         self._writer.close()

@@ -11,6 +11,9 @@ _COLOURS = ("#1f6feb", "#d9480f", "#2b8a3e", "#862e9c")
 _FONT = 'font-family="DejaVu Sans, Helvetica, Arial, sans-serif"'
 _WIDTH, _HEIGHT = 460, 300  # of one panel
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 40, 44
+_DOTS = 40  # epochs: of more the line alone is drawn
+_NEAR = 20  # pixels: labels that are nearer would touch
+_LETTER = 7.2  # pixels of a letter, at most
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -26,6 +29,17 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def _height_ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """At least four round numbers in [low, high], with their labels, all of as many decimals."""
+    found = next(found for count in range(5, 20) if len(found := ticks(low, high, count)) >= 4)
+    largest = max(map(abs, found))
+    if not 1e-3 <= largest < 1e5:
+        return [(tick, f"{tick:g}") for tick in found]
+    texts = [np.format_float_positional(tick, trim="-") for tick in found]
+    decimals = max(len(text.partition(".")[2]) for text in texts)
+    return [(tick, f"{tick:.{decimals}f}") for tick in found]
 
 
 def _svg(width: int, height: int, body: list[str]) -> str:
@@ -47,7 +61,9 @@ def _panel(origin: float, title: str, series: Mapping[str, Sequence[float]], epo
     margin = 0.05 * (high - low) or 0.05 * max(abs(high), 1e-3)
     low, high = low - margin, high + margin
     left, right = origin + _LEFT, origin + _WIDTH - _RIGHT
-    first, last = epochs[0], max(epochs[-1], epochs[0] + 1)
+    first, last = epochs[0], epochs[-1]
+    if first == last:  # one epoch stands in the middle
+        first, last = first - 0.5, last + 0.5
 
     def to_x(epoch: float) -> float:
         return left + (epoch - first) / (last - first) * (right - left)
@@ -56,12 +72,12 @@ def _panel(origin: float, title: str, series: Mapping[str, Sequence[float]], epo
         return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _BOTTOM - _TOP)
 
     out = [_text(left, 20, title, size=14, anchor="start")]
-    for tick in ticks(low, high):
+    for tick, label in _height_ticks(low, high):
         y = to_y(tick)
         out.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
-        out.append(_text(left - 6, y + 4, f"{tick:g}", size=11, anchor="end"))
-    for tick in ticks(first, last, 6):
-        if tick == int(tick):
+        out.append(_text(left - 6, y + 4, label, size=11, anchor="end"))
+    for tick in dict.fromkeys([epochs[0], *ticks(first, last, 6)]):
+        if tick == int(tick) and (tick == epochs[0] or to_x(tick) - left > _NEAR):
             out.append(_text(to_x(tick), _HEIGHT - _BOTTOM + 16, f"{tick:g}", size=11))
     out.append(_text((left + right) / 2, _HEIGHT - 8, "epoch"))
     for i, (name, line) in enumerate(series.items()):
@@ -69,7 +85,8 @@ def _panel(origin: float, title: str, series: Mapping[str, Sequence[float]], epo
         known = [(to_x(e), to_y(v)) for e, v in zip(epochs, line, strict=True) if math.isfinite(v)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in known]
+        if len(known) <= _DOTS:
+            out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in known]
         out.append(_text(right - 80 * (len(series) - 1 - i), 20, name, anchor="end", colour=colour))
     return out
 
@@ -94,7 +111,9 @@ def curves_svg(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> str
 def confusion_svg(matrix: Any, names: Sequence[str], title: str = "") -> str:
     """A confusion matrix (rows: true class, columns: predicted), counts in cells shaded by their share of the row."""
     counts = np.asarray(matrix)
-    size, cell, left, top = len(names), 44, 70, 64
+    longest = _LETTER * max(map(len, names), default=1)
+    size, cell, turned = len(names), 44, longest > 44
+    left, top = max(70, round(longest) + 44), round(longest) + 60 if turned else 64
     width, height = left + size * cell + 20, top + size * cell + 20
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     body = [_text(left + size * cell / 2, 22, title, size=14), _text(left + size * cell / 2, 42, "predicted")]
@@ -102,7 +121,12 @@ def confusion_svg(matrix: Any, names: Sequence[str], title: str = "") -> str:
     body.append(f'<g transform="rotate(-90 18 {middle})">{_text(18, middle, "true")}</g>')
     for i, name in enumerate(names):
         body.append(_text(left - 8, top + i * cell + cell / 2 + 4, name, anchor="end"))
-        body.append(_text(left + i * cell + cell / 2, top - 6, name))
+        x = left + i * cell + cell / 2
+        if turned:
+            label = _text(x + 4, top - 8, name, anchor="start")
+            body.append(f'<g transform="rotate(-90 {x + 4} {top - 8})">{label}</g>')
+        else:
+            body.append(_text(x, top - 6, name))
         for j in range(size):
             x, y = left + j * cell, top + i * cell
             base = np.array([31, 111, 235]) if i == j else np.array([217, 72, 15])

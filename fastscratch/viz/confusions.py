@@ -97,10 +97,13 @@ def _bars(ax: Any, top: Sequence[Confusion], names: Sequence[str]) -> None:
         ax.set_axis_off()
         ax.text(0.5, 0.5, "no confusions", ha="center", va="center", transform=ax.transAxes)
         return
+    from matplotlib.ticker import MaxNLocator
+
     places = range(len(top))
     bars = ax.barh(places, [c.samples for c in top], color=COLOURS[0])
     ax.bar_label(bars, [f"{c.samples:,} ({c.share:.1%})" for c in top], padding=3, fontsize=8)
     ax.set_yticks(places, [f"{names[c.true]} → {names[c.predicted]}" for c in top])
     ax.set(xlim=(0, 1.35 * top[0].samples), xlabel="samples (share of the true class)", ylabel="true → predicted")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.invert_yaxis()
     ax.spines[["top", "right"]].set_visible(False)

@@ -78,7 +78,13 @@ def _draw(ax: Any, lines: Mapping[str, np.ndarray], epochs: np.ndarray) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     ax.legend(
-        loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False, ncols=math.ceil(len(lines) / 20)
+        title="layer",
+        title_fontsize=8,
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        fontsize=8,
+        frameon=False,
+        ncols=math.ceil(len(lines) / 20),
     )
 
 
