@@ -67,6 +67,13 @@ def plain(name: Any) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
+def at_least_one(value: int, name: str = "count") -> int:
+    """How many are to be drawn; ValueError for none."""
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return value
+
+
 def as_array(data: Any) -> np.ndarray:
     """What was given, a Tensor or anything NumPy takes, as an array."""
     return np.asarray(data.detach().array if isinstance(data, Tensor) else data)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .axes import COLOURS, as_array, new_figure, plain
+from .axes import COLOURS, as_array, at_least_one, new_figure, plain
 from .confusion import ConfusionMatrixDisplay
 
 
@@ -36,8 +36,7 @@ def most_confused(confusion_matrix: Any, count: int = 10) -> list[Confusion]:
     matrix = as_array(confusion_matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"a confusion matrix is square, got shape {matrix.shape}")
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    at_least_one(count)
     totals = matrix.sum(1)
     off = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     order = [divmod(int(at), len(matrix)) for at in np.argsort(-off, axis=None, kind="stable")[:count]]

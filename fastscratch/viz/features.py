@@ -10,7 +10,7 @@ from ..names import unknown
 from ..nn.undisturbed import undisturbed
 from ..tape import no_grad
 from ..tensor import Tensor
-from .axes import as_array, plain
+from .axes import as_array, at_least_one, plain
 from .tiles import draw, sheet
 
 # In inches, as in tiles.py.
@@ -102,8 +102,7 @@ def plot_feature_maps(model: nn.Module, image: Any, *, layers: Sequence[str] | N
     ValueError
         If image is not a batch of one, or there is no layer of that name.
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    at_least_one(count)
     given = as_array(image)
     if given.ndim < 2 or len(given) != 1:
         raise ValueError(f"image must be a batch of one, got shape {given.shape}")

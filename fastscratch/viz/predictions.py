@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .axes import RIGHT, WRONG, as_array
+from .axes import RIGHT, WRONG, as_array, at_least_one
 from .tiles import Frame, as_images, brightness, tiles
 
 
@@ -130,8 +130,7 @@ def _checked(y_true: Any, probabilities: Any, count: int) -> tuple[np.ndarray, n
         raise ValueError(f"y_true must be in 0 ... {shares.shape[1] - 1}, got {true.min()} ... {true.max()}")
     if true.size and not (shares.min() >= 0 and np.all(np.abs(shares.sum(1) - 1) < 1e-3)):
         raise ValueError("probabilities must be rows that sum to 1: take the softmax of logits")
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}")
+    at_least_one(count)
     return true.astype(np.int64), shares
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import nn
 from ..names import unknown
-from .axes import as_array
+from .axes import as_array, at_least_one
 from .tiles import tiles
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
@@ -48,7 +48,7 @@ def plot_weights(
     name, module = find_layer(model, layer, (nn.Linear,), "Linear")
     weight = as_array(module.weight)
     shape = _image_shape(weight.shape[1], image_shape)
-    shown = weight[: _positive(count)].reshape(-1, *shape)
+    shown = weight[: at_least_one(count)].reshape(-1, *shape)
     title = f"layer {name}: {_of(len(shown), len(weight), 'unit')} of {shape[0]} x {shape[1]}"
     labels = [str(i) for i in range(len(shown))]
     return tiles(shown, labels, limits=_around_zero(shown), cmap=_DIVERGING, columns=columns, title=title, bar=True)
@@ -81,7 +81,7 @@ def plot_filters(
     name, module = find_layer(model, layer, _CONVOLUTIONS, "convolution", skip=True)
     weight = as_array(module.weight)
     weight = weight[:, :, None] if weight.ndim == 3 else weight  # (filters, channels, H, W)
-    shown = weight[: _positive(count), : _positive(channels, "channels")]
+    shown = weight[: at_least_one(count), : at_least_one(channels, "channels")]
     title = f"layer {name}: {_of(len(shown), len(weight), 'filter')} of {weight.shape[2]} x {weight.shape[3]}"
     labels = [str(i) for i in range(len(shown))]
     if weight.shape[1] > 1:
@@ -128,12 +128,6 @@ def _image_shape(size: int, given: Sequence[int] | None) -> tuple[int, int]:
         wanted = "give image_shape=(H, W)" if given is None else f"got image_shape={shape}"
         raise ValueError(f"the layer has {size} inputs, which are to fill an image: {wanted}")
     return shape
-
-
-def _positive(value: int, name: str = "count") -> int:
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return value
 
 
 def _around_zero(weights: np.ndarray) -> tuple[float, float]:

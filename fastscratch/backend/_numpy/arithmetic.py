@@ -1,5 +1,6 @@
 """Sums, differences, products and quotients of two arrays of one shape, or of an array and a number; an array's sum."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,40 +50,24 @@ def div(a: Operand, b: Operand, out: Array | None = None) -> Array:
     return _computed(np.divide, a, b, out)
 
 
-@bounded(exact)
-def equal(a: Array, b: Array) -> Array:
-    """a == b, as booleans."""
-    return in_order_of(np.equal(a, b), a)
+def _comparison(ufunc: Any, sign: str) -> Callable[[Array, Array], Array]:
+    """The twin of a comparison."""
+
+    @bounded(exact)
+    def compare(a: Array, b: Array) -> Array:
+        return in_order_of(ufunc(a, b), a)
+
+    compare.__name__ = compare.__qualname__ = ufunc.__name__
+    compare.__doc__ = f"a {sign} b, as booleans."
+    return compare
 
 
-@bounded(exact)
-def not_equal(a: Array, b: Array) -> Array:
-    """a != b, as booleans."""
-    return in_order_of(np.not_equal(a, b), a)
-
-
-@bounded(exact)
-def less(a: Array, b: Array) -> Array:
-    """a < b, as booleans."""
-    return in_order_of(np.less(a, b), a)
-
-
-@bounded(exact)
-def less_equal(a: Array, b: Array) -> Array:
-    """a <= b, as booleans."""
-    return in_order_of(np.less_equal(a, b), a)
-
-
-@bounded(exact)
-def greater(a: Array, b: Array) -> Array:
-    """a > b, as booleans."""
-    return in_order_of(np.greater(a, b), a)
-
-
-@bounded(exact)
-def greater_equal(a: Array, b: Array) -> Array:
-    """a >= b, as booleans."""
-    return in_order_of(np.greater_equal(a, b), a)
+equal = _comparison(np.equal, "==")
+not_equal = _comparison(np.not_equal, "!=")
+less = _comparison(np.less, "<")
+less_equal = _comparison(np.less_equal, "<=")
+greater = _comparison(np.greater, ">")
+greater_equal = _comparison(np.greater_equal, ">=")
 
 
 def _sum_all_bound(eps: float, y: Array, x: Array) -> Array:
