@@ -111,7 +111,9 @@ int FN(dropout_backward)(T *dx, const T *dy, const uint8_t *kept, ptrdiff_t n, d
  * a rotation of a shear of a zoom, each uniform in its range; d is a field of uniform numbers in [-1, 1), convolved with
  * a Gaussian that ends at 4 sigma and is mirrored at the border, times alpha. Number i is word i of Philox4x32-10 at the
  * counter (i / 4, stage, sample), the moves first, then from word 8 the field of x, and from the next counter that of y.
- * FS_EINVAL for a zoom that is not positive, a sigma < 0, a side beyond 2^22 - 1, or what is not finite. With E the error of a
+ * FS_EINVAL for a zoom that is not positive, a sigma < 0 or > 1000, an angle beyond 1e6, a side beyond 2^22 - 1, or what is
+ * not finite. Workspace: the images being made, 64 at most, with displacements four times; and 2 (w + h) lines of at most
+ * 64 + 8 sigma numbers. With E the error of a
  * place in pixels, about (h + w + (2 r + 1) |alpha|) eps for a filter of 2 r + 1 taps, y is within 4 E + 6 eps of the largest
  * |x| of its channel, and bytes are within 1. About 20 operations for a pixel, and 4 (2 r + 1) more with displacements.
  * P. Simard, D. Steinkraus and J. Platt, Best Practices for Convolutional Neural Networks Applied to Visual Document

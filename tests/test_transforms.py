@@ -118,6 +118,36 @@ def test_passes_draw_for_themselves() -> None:
     assert abs(twice - 2 * once) > 0.1
 
 
+@pytest.mark.parametrize(
+    "degrees", [36.6e3 - 645.5, -270.0, -181.0, -90.0, -45.0, -1e-3, 0.0, 44.0, 46.0, 89.9, 135.0, 225.0, 316.0]
+)
+def test_turned_by_any_angle(degrees: float) -> None:
+    """A ramp shows where each pixel comes from, to the last digit."""
+    rows, columns = np.indices((31, 31)) - 15.0
+    angle = math.radians(degrees)
+    moved = RandomAffine((degrees, degrees))(columns[None, None] + 40)[0, 0]
+    inside = np.hypot(rows, columns) < 14
+    expected = 40 + math.cos(angle) * columns + math.sin(angle) * rows
+    np.testing.assert_allclose(moved[inside], expected[inside], rtol=1e-14)
+
+
+@needs_extension
+def test_a_wide_gaussian_takes_little_memory() -> None:
+    """A band about the diagonal, not a square of 60000 x 60000 numbers."""
+    image = noise(1, 1, 1, 60000)
+    with fs.backend.use("c"):
+        pushed = ElasticTransform((50.0, 0.0), 20.0)(image, seed=1)
+    assert np.isfinite(pushed).all()
+    assert (pushed != image).any()
+
+
+def test_the_widest_gaussian_pushes_all_alike() -> None:
+    ramp = np.broadcast_to(np.arange(40, dtype=np.float64), (4, 1, 40, 40))
+    pushed = (ElasticTransform((40.0, 0.0), 1000.0)(ramp, seed=5) - ramp)[:, 0, :, 10:30]
+    assert np.ptp(pushed, axis=(1, 2)).max() < 1e-3
+    assert np.abs(pushed).max() > 1e-3
+
+
 # Who decides it
 
 
@@ -197,6 +227,8 @@ def test_reprs() -> None:
         (lambda: RandomAffine(math.nan), ValueError, "degrees"),
         (lambda: RandomAffine(math.inf), ValueError, "degrees must be finite"),
         (lambda: RandomAffine((1, 2, 3)), ValueError, "degrees must have 2 numbers"),
+        (lambda: RandomAffine(36001), ValueError, "degrees must be between -36000 and 36000"),
+        (lambda: RandomRotation((-1e300, 0)), ValueError, "degrees must be between"),
         (lambda: RandomAffine(0, translate=(0.1, 2)), ValueError, "translate must be parts"),
         (lambda: RandomAffine(0, translate=(0.1, 0.1, 0.1)), ValueError, "translate must have 1 or 2"),
         (lambda: RandomAffine(0, scale=(0, 1)), ValueError, "scale must be positive"),
@@ -205,6 +237,7 @@ def test_reprs() -> None:
         (lambda: RandomAffine(0, shear=(1, 2, 3)), ValueError, "shear must have 2 or 4"),
         (lambda: RandomRotation(None), TypeError, "degrees"),
         (lambda: ElasticTransform(sigma=-1), ValueError, "sigma must be between"),
+        (lambda: ElasticTransform(sigma=(3, 1001)), ValueError, "sigma must be between 0 and 1000 pixels"),
         (lambda: ElasticTransform(alpha="a"), TypeError, "alpha"),
         (lambda: ElasticTransform(alpha=math.inf), ValueError, "alpha must be finite"),
         (lambda: Compose([abs]), TypeError, "Compose takes transforms"),
@@ -217,6 +250,16 @@ def test_reprs() -> None:
         (lambda: MOVED(noise(2, 1, 4, 4), seed=0.5), TypeError, "integer"),
         (lambda: fs.backend.augment(noise(2, 1, 4, 4), np.arange(2), 0, 0, [(0, 0)] * 6, FLAT), ValueError, "augment"),
         (lambda: fs.backend.augment(noise(2, 1, 4, 4), np.arange(3), 0, 0, [(1, 1)] * 6, FLAT), ValueError, "augment"),
+        (
+            lambda: fs.backend.augment(noise(2, 1, 4, 4), np.arange(2), 0, 0, [(2e6, 1)] * 6, FLAT),
+            ValueError,
+            "augment",
+        ),
+        (
+            lambda: fs.backend.augment(noise(2, 1, 4, 4), np.arange(2), 0, 0, [(1, 1)] * 6, [(1, 2e3)] * 2),
+            ValueError,
+            "augment",
+        ),
     ],
 )
 def test_bad_input_is_named(make: Any, error: type[Exception], words: str) -> None:

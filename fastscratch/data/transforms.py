@@ -17,6 +17,8 @@ Range = tuple[float, float]
 
 _STILL: tuple[Range, ...] = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0))
 _SMOOTH: tuple[Range, ...] = ((0.0, 0.0), (0.0, 0.0))
+_WIDEST = 1000.0  # pixels of sigma
+_FURTHEST = 36000.0  # degrees: a hundred turns
 _STEEPEST = 89.0  # degrees of shear; 90 would pull an image out of all bounds
 
 
@@ -112,7 +114,7 @@ class RandomAffine(Transform):
         scale: Sequence[float] | None = None,
         shear: float | Sequence[float] | None = None,
     ) -> None:
-        self.degrees = _range("degrees", degrees)
+        self.degrees = _turns(degrees)
         self.translate = None if translate is None else _pair("translate", translate)
         self.scale = None if scale is None else _range("scale", _pair("scale", scale))
         self.shear = None if shear is None else _shear(shear)
@@ -141,11 +143,12 @@ class RandomRotation(Transform):
     Parameters
     ----------
     degrees : number or (low, high)
-        Counter-clockwise, as torchvision has it here but not in RandomAffine; a number d stands for (-d, d).
+        Counter-clockwise, as torchvision has it here but not in RandomAffine; between -36000 and 36000; a number d stands
+        for (-d, d).
     """
 
     def __init__(self, degrees: float | Sequence[float]) -> None:
-        self.degrees = _range("degrees", degrees)
+        self.degrees = _turns(degrees)
 
     def passes(self) -> list[tuple[tuple[Range, ...], tuple[Range, ...]]]:
         low, high = _radians(self.degrees)
@@ -166,16 +169,17 @@ class ElasticTransform(Transform):
     alpha : number or (x, y)
         Strength; the alpha of Simard et al. is half of it: their 34 pixels (with sigma 4) are 68 here.
     sigma : number or (x, y)
-        Width of the Gaussian in pixels, not negative; it ends at 4 sigma, and is mirrored at the border.
+        Width of the Gaussian in pixels, from 0 to 1000; it ends at 4 sigma, and is mirrored at the border.
 
     Raises
     ------
     TypeError, ValueError
-        For what is not one or two finite numbers, or a negative sigma.
+        For what is not one or two finite numbers, or a sigma out of its range.
 
     Notes
     -----
-    For h x w pixels, matrices of h x h and w x w are made once for a batch.
+    For h x w pixels, 2 (h + w) lines of at most 64 + 8 sigma numbers, and no more than there are pixels, are made once for
+    a batch.
 
     References
     ----------
@@ -186,8 +190,8 @@ class ElasticTransform(Transform):
     def __init__(self, alpha: float | Sequence[float] = 50.0, sigma: float | Sequence[float] = 5.0) -> None:
         self.alpha = _pair("alpha", alpha)
         self.sigma = _pair("sigma", sigma)
-        if min(self.sigma) < 0 or max(self.sigma) > 1e6:
-            raise ValueError(f"sigma must be between 0 and 1e6, got {sigma}")
+        if min(self.sigma) < 0 or max(self.sigma) > _WIDEST:
+            raise ValueError(f"sigma must be between 0 and {_WIDEST:g} pixels, got {sigma}")
 
     def passes(self) -> list[tuple[tuple[Range, ...], tuple[Range, ...]]]:
         return [(_STILL, tuple((alpha / 2, sigma) for alpha, sigma in zip(self.alpha, self.sigma, strict=True)))]
@@ -272,6 +276,13 @@ def _range(name: str, value: Any) -> Range:
     if low > high:
         raise ValueError(f"{name} must be (low, high), got {value!r}")
     return low, high
+
+
+def _turns(value: Any) -> Range:
+    degrees = _range("degrees", value)
+    if max(map(abs, degrees)) > _FURTHEST:
+        raise ValueError(f"degrees must be between -{_FURTHEST:g} and {_FURTHEST:g}, got {value!r}")
+    return degrees
 
 
 def _shear(value: Any) -> tuple[float, ...]:

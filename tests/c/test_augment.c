@@ -136,6 +136,8 @@ static void displaced(void) {
     moved((setting){1, 1, 1, 5, 5, 0, elastic(WILD, 3, 0, 1)});
     moved((setting){1, 1, 6, 5, 5, 0, elastic(STILL, 0, 2, 0)});
     moved((setting){1, 1, 4, 5, 5, 0, elastic(STILL, 30, 30, 3)}); /* mirrored more than once */
+    moved((setting){1, 1, 40, 70, 5, 0, elastic(STILL, 9, 7, 1.2)}); /* less than the whole is near */
+    moved((setting){1, 1, 3, 2, 5, 0, elastic(STILL, 9, 7, 20)});
 }
 
 static void still(void) {
@@ -163,14 +165,16 @@ static void far_away(void) {
 static void refusals(void) {
     REAL x = 1, y = 2;
     const int64_t sample = 0;
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
         struct fs_augment options = WILD;
         if (i == 0) options.low[FS_ZOOM] = 0;
         if (i == 1) options.high[FS_ROTATION] = INFINITY;
         if (i == 2) options.alpha[1] = NAN;
         if (i == 3) options.sigma[0] = -1;
         if (i == 4) options.sigma[1] = INFINITY;
-        const ptrdiff_t side = i < 5 ? 1 : (ptrdiff_t)1 << 22;
+        if (i == 7) options.sigma[0] = 1001;
+        if (i == 8) options.low[FS_SHEAR_Y] = -1.1e6;
+        const ptrdiff_t side = i < 5 || i > 6 ? 1 : (ptrdiff_t)1 << 22;
         EXPECT(FS(augment)(&y, &x, 0, &sample, 0, 0, 1, 1, i == 5 ? side : 1, i == 6 ? side : 1, &options) == FS_EINVAL);
     }
     EXPECT(y == 2);

@@ -42,6 +42,9 @@ CASES = [
     _case("elastic_uneven", ElasticTransform((40.0, 0.0), (3.0, 0.5)), normal(2, 2, 33, 17)),
     _case("elastic_rough", ElasticTransform(3.0, 0.0), normal(2, 1, 5, 40)),
     _case("elastic_small", ElasticTransform(10.0, 5.0), normal(3, 1, 1, 3)),
+    _case("elastic_band", ElasticTransform((30.0, 20.0), (1.0, 3.0)), normal(2, 1, 70, 150)),
+    _case("elastic_wide", ElasticTransform(90.0, 300.0), normal(2, 1, 9, 20)),
+    _case("turns", RandomRotation(36000), normal(8, 1, 9, 9)),
     _case("affine_elastic", BOTH, normal(3, 1, 28, 28), normal(512, 1, 28, 28)),
     _case("elastic_affine", Compose([ElasticTransform(20.0, 2.0), AFFINE]), _bytes(2, 1, 20, 20)),
 ]

@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 Pairs = Sequence[tuple[float, float]]
 
 _BLOCK = 64  # images worked on together
+_LARGEST_SIGMA, _LARGEST_ANGLE = 1000, 1e6  # see csrc/augment.c
 
 
 def random_uniform(n: int, first: int, seed: int, stage: int, samples: Array) -> Array:
@@ -112,7 +113,9 @@ def augment(x: Array, samples: Array, seed: int, stage: int, moves: Pairs, elast
             f"got {samples.shape}, {len(moves)} and {len(elastic)}"
         )
     numbers = [number for pair in (*moves, *elastic) for number in pair]
-    if not all(map(math.isfinite, numbers)) or min(moves[3]) <= 0 or min(sigma for _, sigma in elastic) < 0:
+    wrong = not all(map(math.isfinite, numbers)) or min(moves[3]) <= 0
+    wrong |= any(abs(angle) > _LARGEST_ANGLE for i in (0, 4, 5) for angle in moves[i])
+    if wrong or not all(0 <= sigma <= _LARGEST_SIGMA for _, sigma in elastic):
         raise ValueError("augment: the arguments do not fit together")
     y = np.empty(x.shape, x.dtype)
     if not x.size:
