@@ -1,7 +1,7 @@
 /* t-SNE: bandwidths of given perplexity, and the forces between points of the embedding.
  *
  * The similarity of points of the embedding at distance r is w^e with w = 1 / (1 + r^2 / f), e = (f + 1) / 2; f = 1 in one
- * and two dimensions, 2 in three. Chunks of rows have sums of their own, which are added in their order.
+ * and two dimensions, 2 in three. Logarithms are our own kernel's: those of <math.h> a library would have to bring. Chunks of rows have sums of their own, which are added in their order.
  */
 #include "fastscratch.h"
 #include "real.h"
@@ -22,6 +22,12 @@ typedef struct {
     double entropy;
 } bandwidths;
 
+static double logarithm(double x) {
+    REAL y = (REAL)x;
+    FS(simd)->log_forward(&y, &y, NULL, 1, 0, 0);
+    return (double)y;
+}
+
 /* p = exp(-beta (distance - least)), not yet divided by their sum; returns the entropy. */
 static double entropy_at(REAL *p, const REAL *distance, REAL least, ptrdiff_t k, double beta, double *sum) {
     double total = 0, moment = 0;
@@ -32,7 +38,7 @@ static double entropy_at(REAL *p, const REAL *distance, REAL least, ptrdiff_t k,
         moment += (double)p[j] * (distance[j] - least);
     }
     *sum = total;
-    return log(total) + beta * moment / total;
+    return logarithm(total) + beta * moment / total;
 }
 
 /* Bisection of the precision beta, which is first doubled or halved until it is enclosed. */
@@ -57,7 +63,7 @@ static void find_bandwidth(ptrdiff_t i, void *ctx) {
 }
 
 int FS(tsne_affinities)(REAL *p, const REAL *distance, ptrdiff_t n, ptrdiff_t k, double perplexity) {
-    bandwidths g = {.p = p, .distance = distance, .n = n, .k = k, .entropy = log(perplexity)};
+    bandwidths g = {.p = p, .distance = distance, .n = n, .k = k, .entropy = logarithm(perplexity)};
     if (k > 0) fs_parallel_for(n, find_bandwidth, &g);
     return FS_OK;
 }
@@ -72,25 +78,28 @@ typedef struct {
     int dims;
 } forces;
 
+/* Neighbours pull point i: their places are gathered first, so that lanes may go along them. */
+static void attract(double *sum, const forces *g, ptrdiff_t i, REAL *near) {
+    const int dims = g->dims;
+    for (int64_t at = g->start[i], end; at < g->start[i + 1]; at = end) {
+        end = at + STRETCH < g->start[i + 1] ? at + STRETCH : g->start[i + 1];
+        for (int64_t t = at; t < end; t++) {
+            const REAL *other = g->y + g->index[t] * dims;
+            for (int c = 0; c < dims; c++) near[c * STRETCH + (t - at)] = other[c];
+        }
+        FS(simd)->tsne_attract(sum, near, STRETCH, g->y + i * dims, g->p + at, (ptrdiff_t)(end - at), dims, g->loss != NULL);
+    }
+}
+
 static void attract_rows(ptrdiff_t chunk, void *ctx) {
     const forces *g = ctx;
-    const int dims = g->dims, freedom = dims > 2 ? dims - 1 : 1;
+    REAL near[MOST_DIMS * STRETCH];
     double loss = 0;
     for (ptrdiff_t i = chunk * ROWS; i < min(g->n, (chunk + 1) * ROWS); i++) {
-        REAL sum[MOST_DIMS] = {0}, own[MOST_DIMS] = {0}, away[MOST_DIMS];
-        for (int c = 0; c < dims; c++) own[c] = g->y[i * dims + c];
-        for (int64_t at = g->start[i]; at < g->start[i + 1]; at++) {
-            const REAL *other = g->y + g->index[at] * dims;
-            REAL square = 0;
-            for (int c = 0; c < dims; c++) {
-                away[c] = own[c] - other[c];
-                square += away[c] * away[c];
-            }
-            const REAL pull = g->p[at] / (1 + square / (REAL)freedom);
-            for (int c = 0; c < dims; c++) sum[c] += pull * away[c];
-            if (g->loss) loss += (double)g->p[at] * (freedom + 1) / 2 * log1p((double)square / freedom);
-        }
-        for (int c = 0; c < dims; c++) g->force[i * dims + c] = sum[c];
+        double sum[MOST_DIMS + 1] = {0}; /* the force, and the loss */
+        attract(sum, g, i, near);
+        for (int c = 0; c < g->dims; c++) g->force[i * g->dims + c] = (REAL)sum[c];
+        loss += sum[g->dims];
     }
     if (g->loss) g->loss[chunk] = loss;
 }
@@ -107,9 +116,9 @@ int FS(tsne_attraction)(REAL *force, double *loss, const REAL *y, const int64_t 
                         ptrdiff_t n, ptrdiff_t dims) {
     const ptrdiff_t chunks = (n + ROWS - 1) / ROWS;
     if (dims < 1 || dims > MOST_DIMS) return FS_EINVAL;
-    for (ptrdiff_t at = 0; at < (n ? start[n] : 0); at++) {
-        if (index[at] < 0 || index[at] >= (int64_t)n) return FS_EINDEX;
-    }
+    int wrong = 0; /* looked at in the end: the loop is one for vectors */
+    for (ptrdiff_t at = 0; at < (n ? start[n] : 0); at++) wrong |= index[at] < 0 || index[at] >= (int64_t)n;
+    if (wrong) return FS_EINDEX;
     forces g = {.force = force, .y = y, .p = p, .start = start, .index = index, .n = n, .dims = (int)dims};
     if (loss) {
         g.loss = fs_alloc((size_t)(chunks + 1) * sizeof(double));

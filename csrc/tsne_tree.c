@@ -62,7 +62,8 @@ static int bounds(double low[MOST_DIMS], double *width, const REAL *y, ptrdiff_t
             nothing += 0 * (double)x; /* NaN, if x is not finite */
         }
         low[c] = 0.5 * (double)least;
-        *width = fmax(*width, 0.5 * (double)most - low[c]);
+        const double side = 0.5 * (double)most - low[c];
+        *width = side > *width ? side : *width;
     }
     return nothing == 0;
 }
