@@ -4,29 +4,27 @@ from fastscratch import nn
 
 
 class ThreeConvolutions(nn.Sequential):
-    """Three times conv3x3-ReLU-pool with 32, 64 and 128 channels, then FC128-ReLU-FC10: (N, 1, 28, 28) to (N, 10)."""
+    """Three times conv3x3-ReLU-pool, of 32, 64 and 128 channels, then FC128-ReLU-FC10: (N, 1, 28, 28) to (N, 10)."""
 
     def __init__(self) -> None:
-        super().__init__(*_layers(batch_norm=False, dropout=0.0))
+        layers: list[nn.Module] = []
+        for channels_in, channels in ((1, 32), (32, 64), (64, 128)):
+            layers += [nn.Conv2d(channels_in, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        super().__init__(*layers, nn.Flatten(), nn.Linear(1152, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
-class ThreeConvolutionsBN(nn.Sequential):
-    """The same with batch norm before each ReLU and dropout: this much before the last layer, half as much after a pool."""
+class FiveConvolutions(nn.Sequential):
+    """conv32-pool-conv64-conv64-pool-conv128-conv128-pool-FC128-FC10, with batch norm before each ReLU.
+
+    Dropout of this much before the last layer, and of half as much after each pool.
+    """
 
     def __init__(self, dropout: float = 0.3) -> None:
-        super().__init__(*_layers(batch_norm=True, dropout=dropout))
-
-
-def _layers(batch_norm: bool, dropout: float) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for channels_in, channels in ((1, 32), (32, 64), (64, 128)):
-        layers.append(nn.Conv2d(channels_in, channels, 3, padding=1))
-        layers += [nn.BatchNorm2d(channels)] * batch_norm
-        layers += [nn.ReLU(), nn.MaxPool2d(2), *_dropout(dropout / 2)]
-    layers += [nn.Flatten(), nn.Linear(128 * 3 * 3, 128)]
-    layers += [nn.BatchNorm1d(128)] * batch_norm
-    return [*layers, nn.ReLU(), *_dropout(dropout), nn.Linear(128, 10)]
-
-
-def _dropout(p: float) -> list[nn.Module]:
-    return [nn.Dropout(p)] if p else []
+        layers: list[nn.Module] = []
+        for group in ((1, 32), (32, 64, 64), (64, 128, 128)):
+            for channels_in, channels in zip(group, group[1:], strict=False):
+                convolution = nn.Conv2d(channels_in, channels, 3, padding=1, bias=False)
+                layers += [convolution, nn.BatchNorm2d(channels), nn.ReLU()]
+            layers += [nn.MaxPool2d(2), nn.Dropout(dropout / 2)]
+        hidden = [nn.Linear(1152, 128, bias=False), nn.BatchNorm1d(128), nn.ReLU(), nn.Dropout(dropout)]
+        super().__init__(*layers, nn.Flatten(), *hidden, nn.Linear(128, 10))
