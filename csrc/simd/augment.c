@@ -13,8 +13,8 @@ enum { BLOCK = 32 };
 void FS_SIMD(random_uniform)(REAL *FS_RESTRICT y, ptrdiff_t n, uint64_t counter, uint64_t offset, uint64_t key) {
     uint32_t word[4 * COUNTERS];
     for (ptrdiff_t i = 0; i < n; i += 4 * COUNTERS, counter += COUNTERS) {
-        philox(word, counter, offset, key);
         const ptrdiff_t count = FS_MIN(n - i, 4 * COUNTERS);
+        philox(word, counter, offset, key, (count + 3) / 4);
         for (ptrdiff_t j = 0; j < count; j++) y[i + j] = (REAL)(int32_t)(word[j] >> 8) * (REAL)0x1p-23 - 1;
     }
 }

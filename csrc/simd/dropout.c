@@ -8,7 +8,7 @@ void FS_SIMD(dropout_run)(REAL *FS_RESTRICT y, uint8_t *FS_RESTRICT kept, const 
     uint32_t word[4 * COUNTERS];
     ptrdiff_t i = 0;
     for (; i + 4 * COUNTERS <= n; i += 4 * COUNTERS, counter += COUNTERS) {
-        philox(word, counter, offset, key);
+        philox(word, counter, offset, key, COUNTERS);
         for (int j = 0; j < 4 * COUNTERS; j++) {
             const REAL value = x[i + j] * scale;
             y[i + j] = word[j] >= threshold ? value : 0;
@@ -16,7 +16,7 @@ void FS_SIMD(dropout_run)(REAL *FS_RESTRICT y, uint8_t *FS_RESTRICT kept, const 
         for (int j = 0; j < 4 * COUNTERS; j++) kept[i + j] = word[j] >= threshold;
     }
     if (i == n) return;
-    philox(word, counter, offset, key);
+    philox(word, counter, offset, key, (n - i + 3) / 4);
     for (ptrdiff_t j = 0; i + j < n; j++) {
         kept[i + j] = word[j] >= threshold;
         y[i + j] = kept[i + j] ? x[i + j] * scale : 0;
