@@ -1,5 +1,7 @@
 """Networks that the grids name by module and class, as anybody's own may be named."""
 
+from itertools import pairwise
+
 from fastscratch import nn
 
 
@@ -22,7 +24,7 @@ class FiveConvolutions(nn.Sequential):
     def __init__(self, dropout: float = 0.3) -> None:
         layers: list[nn.Module] = []
         for group in ((1, 32), (32, 64, 64), (64, 128, 128)):
-            for channels_in, channels in zip(group, group[1:], strict=False):
+            for channels_in, channels in pairwise(group):
                 convolution = nn.Conv2d(channels_in, channels, 3, padding=1, bias=False)
                 layers += [convolution, nn.BatchNorm2d(channels), nn.ReLU()]
             layers += [nn.MaxPool2d(2), nn.Dropout(dropout / 2)]
