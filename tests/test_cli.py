@@ -212,6 +212,17 @@ def test_folder_that_does_not_fit_the_networks(
     assert not (tmp_path / "runs").exists()
 
 
+COMMANDS = ("train", "resume", "evaluate", "predict", "compare", "plot", "summary", "info")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "data", "data list", "data download", "data show"])
+def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    assert f"examples:\n  fastscratch {command}" in capsys.readouterr().out.replace("FASTSCRATCH_ISA=avx2 ", "")
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [

@@ -4,12 +4,13 @@ import io
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fastscratch import safetensors
+from fastscratch import nn, safetensors, tensor
 from fastscratch.cli import main
 from fastscratch.train import Callback
 from fastscratch.train.runs import start_run
@@ -126,6 +127,26 @@ def test_tensorboard_itself_reads_them(tmp_path: Path) -> None:
     assert read == [(row["epoch"], pytest.approx(row["val_loss"], rel=1e-6)) for row in rows]
     assert [event.step for event in events.Histograms("gradients/1.weight")] == [1, 2]
     assert {tag: len(events.Images(tag)) for tag in events.Tags()["images"]} == {"images": 1, "confusion": 1}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_histograms_are_of_weights_and_of_gradients(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    layer = nn.Linear(2, 1)
+    layer.weight.array[...] = [[3, 5]]
+    layer.weight.grad = tensor([[-7.0, 1.0]])
+    trainer: Any = SimpleNamespace(epoch=0, global_step=0, model=layer)
+    board = TensorBoard(tmp_path)
+    board.on_fit_begin(trainer)
+    trainer.epoch = 1
+    board.on_epoch_end(trainer, {"epoch": 1, "loss": 0.25})
+    written = {
+        value.tag: value for event in events_of(tmp_path) for value in event.summary.value
+    }  # before it is closed
+    board.on_fit_end(trainer)
+    assert set(written) == {"loss/training", "weights/weight", "weights/bias", "gradients/weight"}
+    for tag, low, high in (("weights/weight", 3, 5), ("gradients/weight", -7, 1)):
+        assert (written[tag].histo.min, written[tag].histo.max) == (low, high)
 
 
 def test_the_confusion_matrix_as_an_image() -> None:

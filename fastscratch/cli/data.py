@@ -14,12 +14,22 @@ from ..data.registry import SPLITS, Samples, cache_folder, dataset_names, load_d
 from ..names import unknown
 from .common import Out, UserError, add_json, describe, png_path
 
-_EXAMPLES = """examples:
+_OF_VERBS = {
+    "list": """examples:
   fastscratch data list
+  fastscratch data list --json
+""",
+    "download": """examples:
   fastscratch data download mnist
+  fastscratch data download mnist fashion_mnist
+""",
+    "show": """examples:
   fastscratch data show mnist --count 60 -o some.png
   fastscratch data show ~/my-digits --split test
-
+""",
+}
+_EXAMPLES = f"""examples:
+{"".join(text.partition(chr(10))[2] for text in _OF_VERBS.values())}
 Files are looked for in $FASTSCRATCH_DATA, which has a folder for each data set, then in the cache, then behind the mirrors.
 """
 
@@ -29,10 +39,18 @@ def add(commands: Any) -> None:
     words = describe("List, download and show data sets.", _EXAMPLES)
     parser = commands.add_parser("data", help="list, download and show data sets", **words)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="list|download|show")
-    add_json(verbs.add_parser("list", help="all data sets, and where they are", **describe("All data sets.", "")))
-    download = verbs.add_parser("download", help="fetch a data set into the cache", **describe("Fetch a data set.", ""))
+    add_json(
+        verbs.add_parser(
+            "list", help="all data sets, and where they are", **describe("All data sets.", _OF_VERBS["list"])
+        )
+    )
+    download = verbs.add_parser(
+        "download", help="fetch a data set into the cache", **describe("Fetch a data set.", _OF_VERBS["download"])
+    )
     download.add_argument("names", nargs="+", metavar="NAME", help=", ".join(mnist.IMAGE_SETS))
-    show = verbs.add_parser("show", help="sizes, classes and a picture", **describe("Show a data set.", ""))
+    show = verbs.add_parser(
+        "show", help="sizes, classes and a picture", **describe("Show a data set.", _OF_VERBS["show"])
+    )
     show.add_argument("name", metavar="NAME|FOLDER")
     show.add_argument("--split", choices=SPLITS, default="train")
     show.add_argument("--count", type=int, default=50, metavar="N", help="images in the picture (default: 50)")

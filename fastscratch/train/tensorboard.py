@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 _IMAGES = 32  # training images that are shown
+_FLUSH = 2  # seconds of events that are lost at most, should the process be killed
 _CELL = 12  # pixels of a cell of the confusion matrix
 
 
@@ -51,7 +52,6 @@ class TensorBoard(Callback):
             self._writer.add_histogram(f"weights/{name}", parameter.array, trainer.epoch)
             if parameter.grad is not None:
                 self._writer.add_histogram(f"gradients/{name}", parameter.grad.array, trainer.epoch)
-        self._writer.flush()  # as much as the checkpoints know, should the process be killed
 
     def on_fit_end(self, trainer: Trainer) -> None:
         self._writer.close()
@@ -67,7 +67,8 @@ class TensorBoard(Callback):
 
     def _open(self, suffix: str, purge_step: int | None = None) -> None:
         """A new file: its name has the second in it, so two need the suffix to differ."""
-        self._writer = writer_class()(str(self.folder), purge_step=purge_step, filename_suffix=suffix)
+        how = {"purge_step": purge_step, "filename_suffix": suffix, "flush_secs": _FLUSH}
+        self._writer = writer_class()(str(self.folder), **how)
 
 
 def confusion_image(matrix: Any) -> np.ndarray:
