@@ -212,7 +212,7 @@ def test_plot(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "must end in .png, .svg or .pdf" in mistake(runs[0], "-o", "a.gif")
     assert "no run has the column 'acuracy'" in mistake(runs[0], "--columns", "acuracy")
     assert "this picture is of one run, 2 are given" in mistake(*runs[:2], "--what", "gradients")
-    assert "invalid choice: 'curve'" in mistake(runs[0], "--what", "curve")
+    assert "unknown value 'curve': did you mean 'curves'?" in mistake(runs[0], "--what", "curve")
     Path(runs[0], "results.json").unlink()
     assert "has no confusion matrix" in mistake(runs[0], "--what", "confusions")
     Path(runs[0], "metrics.jsonl").write_text("{\n")

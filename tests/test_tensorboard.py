@@ -140,10 +140,8 @@ def test_histograms_are_of_weights_and_of_gradients(tmp_path: Path) -> None:
     board.on_fit_begin(trainer)
     trainer.epoch = 1
     board.on_epoch_end(trainer, {"epoch": 1, "loss": 0.25})
-    written = {
-        value.tag: value for event in events_of(tmp_path) for value in event.summary.value
-    }  # before it is closed
     board.on_fit_end(trainer)
+    written = {value.tag: value for event in events_of(tmp_path) for value in event.summary.value}
     assert set(written) == {"loss/training", "weights/weight", "weights/bias", "gradients/weight"}
     for tag, low, high in (("weights/weight", 3, 5), ("gradients/weight", -7, 1)):
         assert (written[tag].histo.min, written[tag].histo.max) == (low, high)
