@@ -110,15 +110,15 @@ static void ragged_tile(const panel *g, ptrdiff_t i, ptrdiff_t height, ptrdiff_t
 }
 
 /* What comes next lies far away, and is sent for while a tile is computed: a tile of what is left, to be written, ... */
-static void send_for_tile(const REAL *c, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t columns) {
+static void send_for_tile(const REAL *c, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t begin, ptrdiff_t end) {
     for (ptrdiff_t r = 0; r < rows; r++) {
-        for (ptrdiff_t j = 0; j < columns; j += LINE) FS_PREFETCH(c + r * ld + j);
+        for (ptrdiff_t j = begin; j < end; j += LINE) FS_PREFETCH(c, r * ld + j);
     }
 }
 
 /* ... and of a strip the part from `begin` to `end`, of `all`. */
 static void send_for_strip(const REAL *strip, ptrdiff_t size, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t all) {
-    for (ptrdiff_t x = size * begin / all; x < size * end / all; x += LINE) FS_FETCH(strip + x);
+    for (ptrdiff_t x = size * begin / all; x < size * end / all; x += LINE) FS_FETCH(strip, x);
 }
 
 /* What is left, less the product of rows r0 .. r1 and columns c0 .. c1 below the corner, as far as it is on or below the
@@ -132,7 +132,7 @@ static void update(const panel *g, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t c0, ptr
         for (ptrdiff_t j = c0; j < end; j += nr) {
             const ptrdiff_t width = min(nr, c1 - j);
             REAL *c = left + i * g->ld + j;
-            if (j + nr < end) send_for_tile(c + nr, g->ld, height, nr);
+            if (j + nr < end) send_for_tile(c, g->ld, height, nr, 2 * nr);
             if (i + mr < r1) send_for_strip(a + size, size, j - c0, j - c0 + nr, end - c0);
             if (j + width - 1 > i) {
                 ragged_tile(g, i, height, j, width, c);

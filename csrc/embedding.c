@@ -42,7 +42,7 @@ static ptrdiff_t rows_of_chunk(ptrdiff_t d) { return d > 0 && d < GATHER ? GATHE
 /* A row that is copied soon lies anywhere: it is sent for while others are copied. */
 static void send_for(const table *t, ptrdiff_t i) {
     const REAL *row = t->in + t->index[i] * t->d;
-    for (ptrdiff_t j = 0; j < min(t->d, FAR); j += LINE) FS_FETCH(row + j);
+    for (ptrdiff_t j = 0; j < min(t->d, FAR); j += LINE) FS_FETCH(row, j);
 }
 
 static void gather(ptrdiff_t chunk, void *ctx) {

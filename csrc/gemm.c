@@ -122,7 +122,7 @@ static void by_panels(const product *g, ptrdiff_t s0, ptrdiff_t s1, ptrdiff_t t0
 
 /* Send for part t of n of the strip that comes next. */
 static void send_for(const REAL *next, ptrdiff_t size, ptrdiff_t t, ptrdiff_t n) {
-    for (ptrdiff_t x = size * t / n; x < size * (t + 1) / n; x += LINE) FS_FETCH(next + x);
+    for (ptrdiff_t x = size * t / n; x < size * (t + 1) / n; x += LINE) FS_FETCH(next, x);
 }
 
 /* Otherwise strip after strip: it stays in the first cache, and the block of B in the second. */

@@ -32,10 +32,11 @@
 #else
 #define FS_PAUSE() ((void)0)
 #endif
-/* Memory that will be written soon, or read: a hint, which may point anywhere. */
-#define FS_PREFETCH(p) __builtin_prefetch((p), 1)
-#define FS_PREFETCH_READ(p) __builtin_prefetch((p), 0)
-#define FS_FETCH(p) __builtin_prefetch((p), 0, 2) /* for reading, no nearer than the second cache */
+/* p[n] will be written soon, or read: a hint. It may lie beyond the array, where there is no pointer in C, only a number. */
+#define FS_PLACE(p, n) ((const void *)((uintptr_t)(p) + (uintptr_t)(n) * sizeof *(p)))
+#define FS_PREFETCH(p, n) __builtin_prefetch(FS_PLACE(p, n), 1)
+#define FS_PREFETCH_READ(p, n) __builtin_prefetch(FS_PLACE(p, n), 0)
+#define FS_FETCH(p, n) __builtin_prefetch(FS_PLACE(p, n), 0, 2) /* for reading, no nearer than the second cache */
 #define FS_PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
 #define FS_UNROLL FS_PRAGMA(clang loop unroll(full))
@@ -48,9 +49,9 @@
 #define FS_BARRIER() ((void)0)
 #define FS_UNROLL
 #define FS_PAUSE() ((void)0)
-#define FS_PREFETCH(p) ((void)0)
-#define FS_PREFETCH_READ(p) ((void)0)
-#define FS_FETCH(p) ((void)(p))
+#define FS_PREFETCH(p, n) ((void)(p), (void)(n))
+#define FS_PREFETCH_READ(p, n) ((void)(p), (void)(n))
+#define FS_FETCH(p, n) ((void)(p), (void)(n))
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

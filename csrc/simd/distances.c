@@ -41,7 +41,7 @@ FS_INLINE void step(const int m, const int n, const int squares, const int part,
         FS_BARRIER();
     }
     FS_UNROLL
-    for (int i = 0; i < m; i++) FS_FETCH(a + (i + ROWS) * a_row);
+    for (int i = 0; i < m; i++) FS_FETCH(a, (i + ROWS) * a_row);
 }
 
 FS_INLINE void tile(const int m, const int n, const int squares, const rows_args *t) {

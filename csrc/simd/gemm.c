@@ -42,14 +42,14 @@ FS_INLINE void tile(const int mr, const int nv, const int partial, const tile_ar
         for (int j = 0; j < nv; j++) {
             acc[i][j] = t->bias ? load_if(partial && j == nv - 1, t->bias + j * VL, last) : v_zero();
         }
-        if (t->accumulate) FS_PREFETCH(t->c + i * t->ldc); /* it may lie far away, and is not needed before the end */
+        if (t->accumulate) FS_PREFETCH(t->c, i * t->ldc); /* it may lie far away, and is not needed before the end */
     }
     for (ptrdiff_t p = 0; p < t->k; p++) {
         vec row[2];
         FS_UNROLL
         for (int j = 0; j < nv; j++) row[j] = load_if(partial && j == nv - 1, b + j * VL, last);
-        FS_PREFETCH_READ(b + 2 * VL); /* of a B that is not packed, the columns of the next tile: far away, row by row */
-        FS_PREFETCH_READ(b + 3 * VL);
+        FS_PREFETCH_READ(b, 2 * VL); /* of a B that is not packed, the columns of the next tile: far away, row by row */
+        FS_PREFETCH_READ(b, 3 * VL);
         FS_UNROLL
         for (int i = 0; i < mr; i++) {
             const vec x = v_set1(a[i * a_row]);

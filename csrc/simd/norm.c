@@ -298,7 +298,7 @@ FS_INLINE void square_rows(const int rows, vec *sums, vec *squares, const REAL *
     clear(square);
     for (int i = 0; i < rows; i++) m[i] = v_set1(mean[i]);
     ALONG_ROWS({
-        FS_PREFETCH_READ(x + ahead + i * n + j);
+        FS_PREFETCH_READ(x + i * n + j, ahead);
         const vec d = deviation(partial, x + i * n + j, m[i], lanes);
         sum[s] = v_add(sum[s], d);
         square[s] = v_fma(d, d, square[s]);
