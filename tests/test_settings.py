@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import fastscratch as fs
 from fastscratch.cli import main
 from fastscratch.train.recipes import RECIPES
+from fastscratch.train.session import Session, load
 from fastscratch.train.settings import (
     FIELDS,
     NONE,
@@ -169,3 +171,12 @@ def test_augmentation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert main(["train", str(config), *more, "--runs", str(tmp_path / "runs"), "--json"]) == 0
         losses.append(json.loads(capsys.readouterr().out)["test"]["loss"])
     assert losses[1] == losses[2] != losses[0]
+
+
+def test_augmented_images_are_made_ahead_where_a_core_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load(resolve({"data": "digits", "samples": 64, "validation": 16}))
+    rotated, plain = (resolve({"data": "digits", "validation": 16, "rotate": degrees}) for degrees in (5.0, 0.0))
+    for cores, ahead in ((fs.get_num_threads(), 0), (fs.get_num_threads() + 1, 1)):
+        monkeypatch.setattr("fastscratch.train.session.usable_cores", lambda cores=cores: cores)
+        assert Session(rotated, data).loader.num_workers == ahead
+        assert Session(plain, data).loader.num_workers == 0

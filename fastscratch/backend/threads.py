@@ -60,6 +60,11 @@ def default_num_threads() -> int:
                     continue
                 raise ValueError(f"{name} must be a whole number of at least 1, got {text!r}")
             return int(text)
+    return usable_cores()
+
+
+def usable_cores() -> int:
+    """The smaller of CPU affinity and cgroup quota, at least 1."""
     try:
         usable = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows

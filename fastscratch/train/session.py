@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import models, random
+from .. import backend, models, random
+from ..backend.threads import usable_cores
 from ..data import DataLoader, TensorDataset, load_splits
 from ..data.registry import Samples
 from ..data.transforms import Compose, ElasticTransform, RandomAffine, Transform
@@ -66,7 +67,8 @@ class Session:
             batch_size=settings.batch_size,
             shuffle=True,
             transform=transform,
-            num_workers=int(transform is not None),  # made ahead, while the network computes
+            # Made ahead, while the network computes, where a core is left for that: else the two are in each other's way.
+            num_workers=int(transform is not None and backend.get_num_threads() < usable_cores()),
         )
         self.stopping = EarlyStopping(self.monitor, patience=settings.patience) if settings.patience else None
         self.board: TensorBoard | None = None
