@@ -84,7 +84,7 @@ static void sgd_piece(const void *call, ptrdiff_t i, ptrdiff_t from, ptrdiff_t n
 int FS(sgd_step)(REAL *const *param, const REAL *const *grad, REAL *const *buffer, ptrdiff_t count,
                  const ptrdiff_t *start, double lr, double momentum, double dampening, double weight_decay, int nesterov,
                  int maximize) {
-    const step s = {param, grad, {buffer}, .rule.sgd = {maximize ? -1 : 1, (REAL)weight_decay, (REAL)momentum,
+    const step s = {param, grad, {buffer}, .rule.sgd = {maximize ? (REAL)-0.0 : 0, (REAL)weight_decay, (REAL)momentum,
                                                         (REAL)(1 - dampening), (REAL)lr, nesterov}};
     walk(count, start, sgd_piece, &s);
     return FS_OK;
@@ -101,7 +101,7 @@ int FS(rmsprop_step)(REAL *const *param, const REAL *const *grad, REAL *const *s
                      REAL *const *buffer, ptrdiff_t count, const ptrdiff_t *start, double lr, double alpha, double eps,
                      double weight_decay, double momentum, int maximize) {
     const step s = {param, grad, {square_avg, grad_avg, buffer},
-                    .rule.rmsprop = {maximize ? -1 : 1, (REAL)weight_decay, (REAL)alpha, (REAL)(1 - alpha), (REAL)eps,
+                    .rule.rmsprop = {maximize ? (REAL)-0.0 : 0, (REAL)weight_decay, (REAL)alpha, (REAL)(1 - alpha), (REAL)eps,
                                      (REAL)momentum, (REAL)lr}};
     walk(count, start, rmsprop_piece, &s);
     return FS_OK;
@@ -119,13 +119,14 @@ int FS(adam_step)(REAL *const *param, const REAL *const *grad, REAL *const *exp_
                   double beta2, double eps, double weight_decay, int decoupled, int maximize, double correction1,
                   double correction2) {
     const step s = {param, grad, {exp_avg, exp_avg_sq, max_exp_avg_sq},
-                    .rule.adam = {.sign = maximize ? -1 : 1,
+                    .rule.adam = {.flip = maximize ? (REAL)-0.0 : 0,
                                   .decay = decoupled ? 0 : (REAL)weight_decay,
                                   .shrink = decoupled ? (REAL)(1 - lr * weight_decay) : 1,
                                   .beta1 = (REAL)beta1, .intake1 = (REAL)(1 - beta1),
                                   .beta2 = (REAL)beta2, .intake2 = (REAL)(1 - beta2),
-                                  .step_size = (REAL)(lr / correction1),
-                                  .root_scale = (REAL)(1 / sqrt(correction2)), .eps = (REAL)eps}};
+                                  /* m / (sqrt(v / c) + eps) is sqrt(c) m / (sqrt(v) + sqrt(c) eps) */
+                                  .step_size = (REAL)(lr * sqrt(correction2) / correction1),
+                                  .eps = (REAL)(sqrt(correction2) * eps)}};
     walk(count, start, adam_piece, &s);
     return FS_OK;
 }

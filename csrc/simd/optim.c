@@ -2,7 +2,7 @@
  *
  * Every function body is written for n <= VL lanes; called with n = VL as a constant the masks fold away.
  */
-#include "vec.h"
+#include "vec_rsqrt.h"
 #include "kernels.h"
 
 FS_INLINE vec get(const REAL *p, ptrdiff_t n) { return n == VL ? v_load(p) : v_load_n(p, n); }
@@ -24,8 +24,8 @@ FS_INLINE void put(REAL *p, vec x, ptrdiff_t n) {
     } while (0)
 
 /* The direction to descend: the gradient (or its opposite), and decay times the parameter. */
-FS_INLINE vec direction(vec x, vec g, REAL sign, REAL decay) {
-    const vec d = v_mul(v_set1(sign), g);
+FS_INLINE vec direction(vec x, vec g, REAL flip, REAL decay) {
+    const vec d = v_xor_bits(v_set1(flip), g);
     return decay != 0 ? v_fma(v_set1(decay), x, d) : d;
 }
 
@@ -33,12 +33,29 @@ FS_INLINE vec direction(vec x, vec g, REAL sign, REAL decay) {
 FS_INLINE vec average(REAL keep, vec old, REAL intake, vec new) {
     return v_fma(v_set1(keep), old, v_mul(v_set1(intake), new));
 }
+
+/* d / (sqrt(s) + eps) for s >= 0.
+ *
+ * A square root and a division keep the divider busy for longer than all else in a step takes, so the root is one step of
+ * Newton's from an estimate y: sqrt(s) = s y (3 - s y y) / 2. Clamped to finite numbers above 0, of which s below infinity
+ * have none smaller, y gives 0 for the root of 0 and an infinity for that of infinity.
+ */
+FS_INLINE vec over_root(vec d, vec s, REAL eps) {
+#ifdef HAVE_RSQRT
+    const vec y = v_max(v_set1(0x1p-65f), v_min(v_set1(0x1p127f), v_rsqrt(s))), root = v_mul(s, y);
+    const vec half = v_div(d, v_fma(root, v_fnma(root, y, v_set1(3)), v_set1(2 * eps)));
+    return v_add(half, half);
+#else
+    return v_div(d, v_add(v_sqrt(s), v_set1(eps)));
+#endif
+}
+
 void FS_SIMD(sgd)(ptrdiff_t n, REAL *p, const REAL *g, REAL *buffer, const struct FS(sgd_rule) *rule) {
     const struct FS(sgd_rule) r = *rule;
 #define SGD(i, lanes)                                                         \
     do {                                                                      \
         const vec x = get(p + (i), lanes);                                    \
-        vec d = direction(x, get(g + (i), lanes), r.sign, r.decay);           \
+        vec d = direction(x, get(g + (i), lanes), r.flip, r.decay);           \
         if (buffer) {                                                         \
             const vec b = average(r.momentum, get(buffer + (i), lanes), r.intake, d); \
             put(buffer + (i), b, lanes);                                      \
@@ -53,7 +70,7 @@ void FS_SIMD(rmsprop)(ptrdiff_t n, REAL *p, const REAL *g, REAL *square, REAL *m
     const struct FS(rmsprop_rule) r = *rule;
 #define RMSPROP(i, lanes)                                                     \
     do {                                                                      \
-        const vec x = get(p + (i), lanes), d = direction(x, get(g + (i), lanes), r.sign, r.decay); \
+        const vec x = get(p + (i), lanes), d = direction(x, get(g + (i), lanes), r.flip, r.decay); \
         vec s = average(r.alpha, get(square + (i), lanes), r.intake, v_mul(d, d)); \
         put(square + (i), s, lanes);                                          \
         if (mean) {                                                           \
@@ -61,7 +78,7 @@ void FS_SIMD(rmsprop)(ptrdiff_t n, REAL *p, const REAL *g, REAL *square, REAL *m
             put(mean + (i), m, lanes);                                        \
             s = v_max(v_zero(), v_fnma(m, m, s)); /* rounding must not make it negative */ \
         }                                                                     \
-        vec u = v_div(d, v_add(v_sqrt(s), v_set1(r.eps)));                    \
+        vec u = over_root(d, s, r.eps);                                       \
         if (buffer) {                                                         \
             u = v_fma(v_set1(r.momentum), get(buffer + (i), lanes), u);       \
             put(buffer + (i), u, lanes);                                      \
@@ -79,7 +96,7 @@ void FS_SIMD(adam)(ptrdiff_t n, REAL *p, const REAL *g, REAL *mean, REAL *square
 #define ADAM(i, lanes)                                                        \
     do {                                                                      \
         vec x = get(p + (i), lanes);                                          \
-        const vec d = direction(x, get(g + (i), lanes), r.sign, r.decay);     \
+        const vec d = direction(x, get(g + (i), lanes), r.flip, r.decay);     \
         const vec m = average(r.beta1, get(mean + (i), lanes), r.intake1, d); \
         vec v = average(r.beta2, get(square + (i), lanes), r.intake2, v_mul(d, d)); \
         put(mean + (i), m, lanes);                                            \
@@ -89,8 +106,7 @@ void FS_SIMD(adam)(ptrdiff_t n, REAL *p, const REAL *g, REAL *mean, REAL *square
             put(largest + (i), v, lanes);                                     \
         }                                                                     \
         if (r.shrink != 1) x = v_mul(x, v_set1(r.shrink));                    \
-        const vec root = v_fma(v_sqrt(v), v_set1(r.root_scale), v_set1(r.eps)); \
-        put(p + (i), v_fnma(v_set1(r.step_size), v_div(m, root), x), lanes);  \
+        put(p + (i), v_fnma(v_set1(r.step_size), over_root(m, v, r.eps), x), lanes); \
     } while (0)
     EACH_REGISTER(n, ADAM);
 }

@@ -5,23 +5,22 @@
 #include "../real.h"
 
 struct FS(sgd_rule) {
-    REAL sign;  /* -1 to climb instead of descend */
+    REAL flip;  /* -0 to climb instead of descend, else 0: its bits turn the gradient's sign */
     REAL decay; /* added to the gradient: decay times the parameter */
     REAL momentum, intake, lr;
     int nesterov;
 };
 
 struct FS(rmsprop_rule) {
-    REAL sign, decay;
+    REAL flip, decay;
     REAL alpha, intake, eps, momentum, lr;
 };
 
 struct FS(adam_rule) {
-    REAL sign, decay;
+    REAL flip, decay;
     REAL shrink; /* decoupled weight decay: what the parameter is multiplied by first */
     REAL beta1, intake1, beta2, intake2;
-    REAL step_size, root_scale; /* lr and 1/sqrt, both with the correction for the averages having started at zero */
-    REAL eps;
+    REAL step_size, eps; /* with the corrections for the averages having started at zero */
 };
 
 #endif

@@ -159,6 +159,38 @@ static void adam(void) {
     adam_case(many, 1, 0.01, 1, 0, 7);
 }
 
+/* m / (sqrt(v) + eps) with m = 1 for v over the whole range of the type, whatever the kernel makes the root of. */
+static void adam_range_case(double eps) {
+    enum { N = 4099 };
+    CASE("eps=%g", eps);
+    const wide special[] = {0, TINY, 3 * TINY, (wide)INFINITY, (wide)NAN};
+    const int least = EPS < 0x1p-30 ? -1074 : -149, most = EPS < 0x1p-30 ? 1024 : 128;
+    const ptrdiff_t start[] = {0, N};
+    REAL *p = output("param", N), *m = output("exp_avg", N), *v = output("exp_avg_sq", N), *g = output("grad", N);
+    REAL *before = output("before", N);
+    for (int i = 0; i < N; i++) {
+        const wide random = W(ldexp)(1 + (wide)fabs(check_uniform()), least + i % (most - least));
+        before[i] = v[i] = (REAL)(i < LENGTH(special) ? special[i] : random);
+        p[i] = g[i] = 0;
+        m[i] = 1;
+    }
+    REAL *param[] = {p}, *mean[] = {m}, *square[] = {v};
+    const REAL *grad[] = {g};
+    RUN(FS(adam_step)(param, grad, mean, square, NULL, 1, start, 1, 1, 1, eps, 0, 0, 0, 1, 1));
+    for (ptrdiff_t i = 0; i < N; i++) {
+        const wide want = -1 / (W(sqrt)((wide)before[i]) + (wide)eps);
+        expect_near("exp_avg_sq", i, v[i], before[i], 0);
+        expect_near("param", i, p[i], want, 8 * EPS * W(fabs)(want));
+    }
+}
+
+static void adam_range(void) {
+    adam_range_case(1e-3);
+    adam_range_case(1e-8);
+    adam_range_case(1e-30);
+    adam_range_case(0);
+}
+
 static void norm_case(const ptrdiff_t *size) {
     CASE("total=%td", size[0]);
     const lengths l = measure(size);
@@ -244,6 +276,7 @@ static void clip_and_zero(void) {
 }
 
 const struct test FS(tests_optim)[] = {
-    {"sgd", sgd}, {"rmsprop", rmsprop}, {"adam", adam}, {"grad_norm", grad_norm}, {"scale and clamp", scale_and_clamp},
+    {"sgd", sgd}, {"rmsprop", rmsprop}, {"adam", adam}, {"adam range", adam_range},
+    {"grad_norm", grad_norm}, {"scale and clamp", scale_and_clamp},
     {"clip and zero", clip_and_zero},
     {NULL, NULL}};
