@@ -159,7 +159,8 @@ static void convolve_down(REAL *to, const REAL *from, const band *g, ptrdiff_t w
     for (ptrdiff_t j = 0; j < w; j += columns) {
         for (ptrdiff_t tile = 0, i = 0; i < h; tile++, i += g->step) {
             FS(simd)->gemm_tile(least(g->step, h - i), least(columns, w - j), count_of(g, tile),
-                                g->at + tile * g->step * g->width, g->width, 1, from + first_of(g, tile) * w + j, w, to + i * w + j, w, 0, NULL);
+                                g->at + tile * g->step * g->width, g->width, 1,
+                                from + first_of(g, tile) * w + j, w, to + i * w + j, w, 0, NULL);
         }
     }
 }

@@ -113,9 +113,9 @@ int FN(dropout_backward)(T *dx, const T *dy, const uint8_t *kept, ptrdiff_t n, d
  * counter (i / 4, stage, sample), the moves first, then from word 8 the field of x, and from the next counter that of y.
  * FS_EINVAL for a zoom that is not positive, a sigma < 0 or > 1000, an angle beyond 1e6, a side beyond 2^22 - 1, or what is
  * not finite. Workspace: the images being made, 64 at most, with displacements four times; and 2 (w + h) lines of at most
- * 64 + 8 sigma numbers. With E the error of a
- * place in pixels, about (h + w + (2 r + 1) |alpha|) eps for a filter of 2 r + 1 taps, y is within 4 E + 6 eps of the largest
- * |x| of its channel, and bytes are within 1. About 20 operations for a pixel, and 4 (2 r + 1) more with displacements.
+ * 64 + 8 sigma numbers. With E the error of a place in pixels, about (h + w + (2 r + 1) |alpha|) eps for a filter of 2 r + 1
+ * taps, and about (h + w) 2^-50 times the largest angle, y is within 4 E + 6 eps of the largest |x| of its channel, and bytes
+ * are within 1. About 20 operations for a pixel, and 4 (2 r + 1) more with displacements.
  * P. Simard, D. Steinkraus and J. Platt, Best Practices for Convolutional Neural Networks Applied to Visual Document
  * Analysis, ICDAR 2003. */
 int FN(augment)(void *y, const void *x, int bytes, const int64_t *sample, uint64_t key, uint32_t stage, ptrdiff_t n,

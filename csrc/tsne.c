@@ -1,7 +1,8 @@
 /* t-SNE: bandwidths of given perplexity, and the forces between points of the embedding.
  *
  * The similarity of points of the embedding at distance r is w^e with w = 1 / (1 + r^2 / f), e = (f + 1) / 2; f = 1 in one
- * and two dimensions, 2 in three. Logarithms are our own kernel's: those of <math.h> a library would have to bring. Chunks of rows have sums of their own, which are added in their order.
+ * and two dimensions, 2 in three. Logarithms are our own kernel's: those of <math.h> a library would have to bring. Chunks of
+ * rows have sums of their own, which are added in their order.
  */
 #include "fastscratch.h"
 #include "real.h"

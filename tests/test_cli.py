@@ -228,6 +228,10 @@ def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> 
     [
         ("nn.Linear(100, 10)", "model 'own:Net' does not take samples of shape (1, 28, 28): "),
         ("nn.Linear(784, 7)", "is to give a score for each of 10 classes, and gives values of shape (7,)"),
+        (
+            "type('Two', (nn.Module,), {'forward': lambda self, x: (x, x)})()",
+            "is to give one tensor, and gives a tuple",
+        ),
         ("nn.Unflatten(1, (28, 28))", "is to give a score for each of 10 classes, and gives values of shape (28, 28)"),
     ],
 )

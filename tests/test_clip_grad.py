@@ -125,3 +125,17 @@ def test_gradients_of_a_sum_are_scaled_once() -> None:
 def test_refused() -> None:
     with pytest.raises(ValueError, match="norm_type must be positive, got -1"):
         clip_grad_norm_(_params(), 1.0, -1)
+
+
+@pytest.mark.parametrize(("name", "clip"), [("clip_norm", clip_grad_norm_), ("clamp_arrays", clip_grad_value_)])
+def test_clipping_is_one_call_for_all_gradients(name: str, clip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    kernel = getattr(fs.backend, name)
+
+    def counted(arrays: Any, *more: Any) -> Any:
+        calls.append(len(arrays))
+        return kernel(arrays, *more)
+
+    monkeypatch.setattr(fs.backend, name, counted)
+    clip(_params(), 0.1)
+    assert calls == [3]

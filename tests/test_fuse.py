@@ -255,17 +255,28 @@ HOOKS: dict[str, Callable[[nn.Module, list[Any]], Any]] = {
 }
 
 
-@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        (name, at)
+        for name, n in (("linear_relu", 2), ("conv1d_relu_pool", 3), ("batch_norm2d_relu", 2))
+        for at in range(n)
+    ],
+)
 @pytest.mark.parametrize("hook", HOOKS)
-def test_hooks_see_their_module(hook: str, at: int) -> None:
-    net, x, seen = pair(), drawn((4, 5)), []
+def test_hooks_see_their_module(name: str, hook: str, at: int) -> None:
+    net, x = made(name), drawn(NETS[name][1])
+    seen: list[Any] = []
     net(x)  # the run was found before the hook came
     wanted = apart(net, x)
     handle = HOOKS[hook](net[at], seen)
+    apart(net, x)  # of a copy, whose hook tells this list too
+    ((_, shape),) = seen
+    seen.clear()
     expect_same(everything(net, x), wanted)
-    assert seen == [(net[at], (4, 5) if hook == "forward_pre" and at == 0 else (4, 7))]
+    assert seen == [(net[at], shape)]
     handle.remove()
-    assert kernels_called(lambda: net(x)) == ["linear_forward"]
+    assert kernels_called(lambda: net(x)) == NETS[name][2]
     assert len(seen) == 1
 
 

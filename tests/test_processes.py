@@ -334,6 +334,21 @@ def test_bad_number_of_threads(n: object, error: type[Exception]) -> None:
         fs.set_num_threads(n)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("quota", "expected"), [(float("inf"), 6), (8.0, 6), (2.5, 3), (2.0, 2), (0.3, 1)])
+def test_without_a_wish_threads_are_the_smaller_of_affinity_and_quota(
+    quota: float, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FASTSCRATCH_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    monkeypatch.setattr(threads, "_cgroup_quota", lambda: quota)
+    assert threads.default_num_threads() == expected
+    monkeypatch.setenv("OMP_NUM_THREADS", "5,2")
+    assert threads.default_num_threads() == 5
+    monkeypatch.setenv("FASTSCRATCH_NUM_THREADS", "4")
+    assert threads.default_num_threads() == 4
+
+
 @pytest.mark.parametrize(
     ("files", "line", "expected"),
     [

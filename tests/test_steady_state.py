@@ -101,13 +101,14 @@ def test_a_step_asks_the_system_for_no_memory(network: Any) -> None:
 
 @needs_our_memory
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a count of page faults")
-def test_a_step_through_numpy_takes_no_page_faults() -> None:
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_step_takes_no_page_faults(network: Any) -> None:
     """It took hundreds when NumPy's results lay in memory of the system's: a stray few are not the step's."""
     import resource
 
     fs.backend.use("c")
     use_threads(1)
-    _, step = _training(_Joined)
+    _, step = _training(network)
     for _ in range(5):
         step()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

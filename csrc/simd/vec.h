@@ -17,6 +17,7 @@
  *   v_select(m, a, b)                      m ? a : b
  *   v_sum v_hmax v_hmin                    across lanes, always by the same tree
  *   v_and_bits v_or_bits v_xor_bits        on the bit patterns
+ *   v_rsqrt, words of 32 bits              only where there are some: vec_rsqrt.h, vec_words.h
  *   v_add_int v_sub_int                    on the lanes as integers of the same width
  *   v_shl v_shr (x, constant)              shifts of the lanes as unsigned integers
  *   v_lookup(table, x)                     lane x mod VL of the table for each lane of x, a whole number in its lowest bits.

@@ -84,7 +84,7 @@ class RandomAffine(Transform):
     Parameters
     ----------
     degrees : number or (low, high)
-        Rotation, clockwise; a number d stands for (-d, d).
+        Rotation, clockwise, between -36000 and 36000; a number d stands for (-d, d).
     translate : (a, b), optional
         Shift by up to a times the width and b times the height, either way; 0 <= a, b <= 1. In parts of a pixel too, where
         torchvision rounds to whole ones.

@@ -252,12 +252,15 @@ def _check_model(model: Any, samples: Samples, settings: Settings) -> None:
     model.eval()
     try:
         with no_grad():
-            shape = tuple(model(sample).shape)
+            given = model(sample)
     except (RuntimeError, IndexError, TypeError, ValueError) as error:
         taken = tuple(sample.shape[1:])
         raise ValueError(f"model {settings.model!r} does not take samples of shape {taken}: {error}") from error
     finally:
         model.train()
+    if not isinstance(given, Tensor):
+        raise ValueError(f"model {settings.model!r} is to give one tensor, and gives a {type(given).__name__}")
+    shape = tuple(given.shape)
     if settings.reconstruct:
         size = sample.numel()
         if shape != (1, size):

@@ -32,7 +32,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def _height_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """At least four round numbers in [low, high], with their labels, all of as many decimals."""
+    """At least four round numbers in [low, high], with their labels; from 1e-3 to 1e5 all of as many decimals."""
     found = next(found for count in range(5, 20) if len(found := ticks(low, high, count)) >= 4)
     largest = max(map(abs, found))
     if not 1e-3 <= largest < 1e5:

@@ -97,7 +97,13 @@ def _bound(eps: float, y: Array, x: Array, samples: Array, seed: int, stage: int
     linear = np.abs(inverse_maps((h, w), samples, seed, stage, moves))
     pushed = max(alpha * (8 * sigma + 8) for alpha, sigma in ((abs(a), s) for a, s in elastic))
     place = (linear @ np.array([w + pushed, h + pushed, 1.0])).max(axis=1) * 6 + 2 * (h + w + 2)
-    return ((4 * place + 6) * eps)[:, None, None, None] * np.abs(x).max(axis=(2, 3), keepdims=True)
+    # Angles are doubles whatever x is, and off by a few of a double's roundings: that turns a place by its distance.
+    largest = max(abs(angle) for move in (moves[0], *moves[4:6]) for angle in move)
+    steep = math.prod(1 + abs(math.tan(max(map(abs, move)))) for move in moves[4:6])
+    far = pushed + sum(side * (1 + max(map(abs, move))) for side, move in ((w, moves[1]), (h, moves[2])))
+    turned = 8 * largest * steep * linear[:, :, :2].sum(axis=(1, 2)) * far
+    error = (4 * place + 6) * eps + 4 * turned * 2.0**-53
+    return error[:, None, None, None] * np.abs(x).max(axis=(2, 3), keepdims=True)
 
 
 @bounded(_bound)
