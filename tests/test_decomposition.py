@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from conftest import needs_extension, use_threads
 
 import fastscratch as fs
 from fastscratch.decomposition import PCA
@@ -90,19 +91,16 @@ def test_kernels_agree_with_their_twins():
             model.inverse_transform(model.transform(X))
 
 
-def test_any_number_of_threads_gives_the_same_bits():
-    x, before = np.random.default_rng(1).standard_normal((3000, 40)), fs.get_num_threads()
-    try:
-        found = []
-        for n in (1, 2, 3):
-            fs.set_num_threads(n)
-            found.append([PCA(5, svd_solver=s, random_state=0).fit(x).mean_ for s in ("covariance_eigh", "randomized")])
-            found[-1].append(PCA(5).fit(x).transform(x))
-    finally:
-        fs.set_num_threads(before)
-    for one in found[1:]:
-        for ours, first in zip(one, found[0], strict=True):
-            np.testing.assert_array_equal(ours, first)
+@needs_extension
+@pytest.mark.parametrize("solver", ["covariance_eigh", "randomized"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_number_of_threads_gives_the_same_bits(dtype, solver):
+    x, found = np.random.default_rng(1).standard_normal((3000, 40)).astype(dtype), []
+    for threads in (1, 2, 3, 4):
+        use_threads(threads)
+        models = [PCA(5, svd_solver=solver, random_state=0).fit(x[:rows]) for rows in (3000, 600)]
+        found.append([(m.mean_.tobytes(), m.components_.tobytes(), m.transform(x).tobytes()) for m in models])
+    assert all(one == found[0] for one in found[1:])
 
 
 def test_tensors_pickles_and_names():

@@ -4,11 +4,20 @@ import pickle
 
 import numpy as np
 import pytest
+from conftest import needs_extension, use_threads
 
 import fastscratch as fs
 from fastscratch.data import make_spiral
 from fastscratch.exceptions import ConvergenceWarning, NotFittedError
-from fastscratch.kernel_ridge import KernelRidge, KernelRidgeClassifier, exact, kernel_ridge_path, triangular
+from fastscratch.kernel_ridge import (
+    KernelRidge,
+    KernelRidgeClassifier,
+    exact,
+    kernel_ridge_path,
+    machine,
+    options,
+    triangular,
+)
 from fastscratch.kernel_ridge.conjugate import conjugate_gradients
 from fastscratch.kernel_ridge.exact import refine
 from fastscratch.kernel_ridge.kernels import Kernel
@@ -84,6 +93,25 @@ def test_a_gram_matrix_or_a_function_of_two_samples_may_be_given(weight):
     np.testing.assert_allclose(called.fit(X, Y, weight).predict(Z), reference)
 
 
+@pytest.mark.parametrize("kernel", [lambda a, b: np.exp(-0.3 * np.sum((a - b) ** 2)), "precomputed"], ids=["f", "K"])
+def test_a_given_kernel_predicts_in_blocks(monkeypatch, kernel):
+    k, shapes, pairwise = KERNELS["rbf"], [], options._pairwise
+
+    def recorded(*arguments):
+        shapes.append((matrix := pairwise(*arguments)).shape)
+        return matrix
+
+    fitted, new = (X, Z) if callable(kernel) else (k(X, X), k(Z, X))
+    model = KernelRidge(0.2, kernel=kernel).fit(fitted, Y)
+    whole = model.predict(new)
+    monkeypatch.setattr(options, "_pairwise", recorded)
+    monkeypatch.setattr(machine, "PAIRS", 3 * 90)
+    monkeypatch.setattr(machine, "BLOCK", 4)
+    np.testing.assert_allclose(model.predict(new), whole, rtol=1e-13)
+    np.testing.assert_allclose(whole, expected("rbf", 0.2, X, Y, Z), rtol=1e-9, atol=1e-9)
+    assert shapes == ([(3, 90), (3, 90), (3, 90), (2, 90)] if callable(kernel) else [])
+
+
 # ---- precision ----
 
 
@@ -128,10 +156,11 @@ def test_the_memory_at_hand_decides(monkeypatch, per_entry, solver, precision):
     np.testing.assert_allclose(model.predict(Z), expected("rbf", 0.2, X, Y, Z), rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.parametrize("per_entry", [0, 6])  # bytes: too few for float32, which is asked for, and for float64
 @pytest.mark.parametrize(("alpha", "steps"), [(1e-4, 1), (1e-6, 30)])
-def test_short_of_memory_conjugate_gradients_use_the_factor_in_float32(monkeypatch, alpha, steps):
+def test_short_of_memory_conjugate_gradients_use_the_factor_in_float32(monkeypatch, alpha, steps, per_entry):
     """Where refinement does not converge, and where float32 has no factor but of a larger diagonal."""
-    _with_memory(monkeypatch, 0)
+    _with_memory(monkeypatch, per_entry / exact.SHARE * 90**2)
     monkeypatch.setattr(exact, "STEPS", steps)
     model = KernelRidge(alpha, kernel="rbf", gamma=0.02, solver="cholesky", precision="mixed").fit(X, Y)
     assert model.precision_ == "mixed"
@@ -142,8 +171,8 @@ def test_short_of_memory_conjugate_gradients_use_the_factor_in_float32(monkeypat
 
 def test_refinement_gives_up_on_a_factor_of_something_else():
     a = np.diag([1.0, 2.0, 3.0])
-    assert refine(lambda v: a @ v, lambda r: r, np.ones((3, 1))) is None
-    c, steps = refine(lambda v: a @ v, lambda r: np.linalg.solve(a, r) * (1 + 1e-5), np.ones((3, 1)))
+    assert refine(lambda v: a @ v, lambda r: r, np.ones((3, 1)), Meter(False)) is None
+    c, steps = refine(lambda v: a @ v, lambda r: np.linalg.solve(a, r) * (1 + 1e-5), np.ones((3, 1)), Meter(False))
     assert steps > 1
     np.testing.assert_allclose(c, np.linalg.solve(a, np.ones((3, 1))), rtol=1e-15)
 
@@ -308,15 +337,17 @@ def test_the_arms_of_a_spiral_are_told_apart():
 # ---- everywhere the same ----
 
 
-@pytest.mark.parametrize("options", [*SOLVERS, {"precision": "float32"}], ids=str)
+@needs_extension
+@pytest.mark.parametrize("options", [*SOLVERS, {"precision": "float32"}, {"leave_one_out": True}], ids=str)
 def test_the_number_of_threads_changes_no_bit(options):
-    before, found = fs.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            fs.set_num_threads(threads)
-            found.append(KernelRidge(0.2, kernel="rbf", **options).fit(X, Y).predict(Z).tobytes())
-    finally:
-        fs.set_num_threads(before)
+    rng, found = np.random.default_rng(3), []
+    x = rng.standard_normal((600, 20))
+    y, new = np.stack([x[:, 0], np.sin(x[:, 1])], axis=1), rng.standard_normal((70, 20))
+    for threads in (1, 2, 3, 4):
+        use_threads(threads)
+        model = KernelRidge(0.2, kernel="rbf", **{"random_state": 0, **options}).fit(x, y)
+        left = model.loo_prediction_ if model.leave_one_out else model.dual_coef_
+        found.append((model.predict(new).tobytes(), left.tobytes()))
     assert len(set(found)) == 1
 
 
@@ -367,6 +398,38 @@ def test_the_bar_reports_long_steps(monkeypatch, capsys):
     loud = KernelRidge(kernel="rbf", solver="cg", verbose=True).fit(X, Y)
     np.testing.assert_array_equal(loud.predict(Z), quiet.predict(Z))
     assert "predict: " in capsys.readouterr().err
+
+
+def _called(a, b):
+    return np.exp(-0.3 * np.sum((a - b) ** 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "steps"),
+    [
+        (lambda v: KernelRidge(kernel="rbf", precision="mixed", verbose=v).fit(X, Y), ["factor", "refinement "]),
+        (
+            lambda v: KernelRidge(kernel="rbf", solver="nystrom", n_components=30, verbose=v).fit(X, Y),
+            ["whitening", "landmarks", "factor"],
+        ),
+        (
+            lambda v: KernelRidge(kernel="rbf", solver="cg", n_components=30, verbose=v).fit(X, Y),
+            ["whitening", "preconditioner", "factor", "conjugate gradients"],
+        ),
+        (lambda v: KernelRidge(kernel=_called, verbose=v).fit(X[:20], Y[:20]).predict(Z), ["Gram matrix", "predict"]),
+        (lambda v: kernel_ridge_path(X, Y, alphas=[0.1, 1.0], verbose=v), ["eigenvectors", "penalties"]),
+    ],
+    ids=["refinement", "landmarks", "preconditioner", "callable", "path"],
+)
+def test_the_bar_reports_each_step_that_may_be_long(monkeypatch, capsys, call, steps):
+    monkeypatch.setattr("fastscratch.kernel_ridge.meter.LONG", 0.0)
+    monkeypatch.setattr("fastscratch.kernel_ridge.meter.MANY", 0.0)
+    call(False)
+    assert capsys.readouterr().err == ""
+    call(True)
+    lines = capsys.readouterr().err.splitlines()
+    for step in steps:
+        assert any(line.startswith(step) for line in lines), (step, lines)
 
 
 def test_a_watched_call_passes_on_its_result_and_its_error(capsys):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import needs_extension, use_threads
 
 import fastscratch as fs
 from fastscratch.linear_model import LinearRegression, Ridge
@@ -105,19 +106,17 @@ def test_kernels_agree_with_their_twins(dtype, weight):
                 model.predict(X.astype(dtype))
 
 
-def test_any_number_of_threads_gives_the_same_bits():
-    rng, before = np.random.default_rng(2), fs.get_num_threads()
-    x, y = rng.standard_normal((3000, 70)), rng.standard_normal((3000, 2))
+@needs_extension
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_number_of_threads_gives_the_same_bits(dtype):
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((3000, 70)).astype(dtype), rng.standard_normal((3000, 2)).astype(dtype)
     found = []
-    try:
-        for n in (1, 2, 3):
-            fs.set_num_threads(n)
-            found.append([Ridge().fit(x[:rows], y[:rows]).coef_ for rows in (3000, 500)])
-    finally:
-        fs.set_num_threads(before)
-    for many, few in found[1:]:
-        np.testing.assert_array_equal(many, found[0][0])
-        np.testing.assert_array_equal(few, found[0][1])
+    for threads in (1, 2, 3, 4):
+        use_threads(threads)
+        models = [kind().fit(x[:rows], y[:rows]) for kind in (LinearRegression, Ridge) for rows in (3000, 600, 50)]
+        found.append([(model.coef_.tobytes(), model.predict(x).tobytes()) for model in models])
+    assert all(one == found[0] for one in found[1:])
 
 
 def test_tensors_are_taken():
@@ -133,6 +132,17 @@ def test_steps_along_the_gradient_come_near():
     np.testing.assert_allclose(model.coef_, LinearRegression().fit(x, Y).coef_, atol=0.02)
     with pytest.raises(FloatingPointError, match=r"lr=1000\.0 is too large"):
         LinearRegression(solver="sgd", lr=1000.0, random_state=0).fit(X, Y)
+
+
+def test_steps_along_the_gradient_are_told(capsys):
+    model = LinearRegression(solver="sgd", lr=1e-3, epochs=3, random_state=0).fit(X, Y)
+    assert capsys.readouterr().err == ""
+    loud = LinearRegression(solver="sgd", lr=1e-3, epochs=3, random_state=0, verbose=True).fit(X, Y)
+    np.testing.assert_array_equal(loud.coef_, model.coef_)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[:2] for line in lines] == [
+        [f"epoch {i}/3", f"loss {loss:.4f}"] for i, loss in enumerate(model.loss_curve_, 1)
+    ]
 
 
 @pytest.mark.parametrize(

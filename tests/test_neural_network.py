@@ -240,6 +240,18 @@ def test_verbose_prints_a_line_for_each_epoch(capsys):
     assert "epoch 2/2" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:.*failed to converge")
+def test_verbose_tells_of_each_iteration_of_lbfgs(capsys):
+    for kind, y in ((MLPClassifier, RING), (MLPRegressor, X[:, 0])):
+        quiet = kind(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=4, random_state=0).fit(X, y)
+        assert capsys.readouterr().err == ""
+        kind(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=4, random_state=0, verbose=True).fit(X, y)
+        lines = capsys.readouterr().err.splitlines()
+        assert [line.split("  ")[:2] for line in lines] == [
+            [f"lbfgs {i}/4", f"loss {loss:.4f}"] for i, loss in enumerate(quiet.loss_curve_, 1)
+        ]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -28,6 +28,7 @@ from fastscratch.train import (
     ProgressBar,
     Trainer,
 )
+from fastscratch.train.progress import StepBar
 
 TIMES = ("seconds", "images_per_second")
 
@@ -415,6 +416,20 @@ def test_progress_in_a_file_is_one_line_per_epoch() -> None:
     lines = stream.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[1].startswith("epoch 2/2  loss ")
+
+
+def test_steps_without_a_trainer_have_a_bar_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for verbose in (True, False):
+        monkeypatch.setattr("sys.stderr", stream := Terminal())
+        steps = StepBar("step", 3, verbose)
+        steps.interval = 0.0
+        for done in (1, 2, 3):
+            steps.tell(done, loss=1 / done)
+        steps.end()
+        text = stream.getvalue()
+        assert text.count("\n") == verbose  # the last step's line stays
+        assert ("step 2/3 |" in text, "loss 0.5000" in text, "left" in text) == (verbose,) * 3
+        assert text.rpartition("\r")[2].startswith("step 3/3  loss 0.3333" if verbose else "")
 
 
 # ---- averaged weights, accumulated gradients ----

@@ -33,7 +33,7 @@ def conjugate_gradients(
         if worst <= tol or step == max_iter:
             meter.say("conjugate gradients", 1.0, f" {step}, residual {worst:.1e}")
             return x, step, worst <= tol
-        meter.say("conjugate gradients", _share(worst, tol), f" {step}, residual {worst:.1e}")
+        meter.say("conjugate gradients", digits(worst, tol), f" {step}, residual {worst:.1e}")
         image = product(p)
         length = _over(rz, (p * image).sum(axis=0))
         x += length * p
@@ -44,8 +44,8 @@ def conjugate_gradients(
     raise AssertionError("the last step returns")
 
 
-def _share(residual: float, tol: float) -> float:
-    """How far it is: digits that are there, of those that are wanted."""
+def digits(residual: float, tol: float) -> float:
+    """How far it is: the share of the digits wanted that are there."""
     return min(1.0, max(0.0, math.log(residual) / math.log(tol))) * 0.999
 
 

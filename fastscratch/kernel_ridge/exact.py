@@ -14,7 +14,7 @@ import numpy as np
 from .. import backend
 from ..exceptions import ConvergenceWarning, compatible
 from ..machine import available_memory
-from .conjugate import conjugate_gradients
+from .conjugate import conjugate_gradients, digits
 from .meter import Meter
 from .spectrum import least_norm
 from .system import Solution, System, add_diagonal, factor, solve
@@ -32,14 +32,15 @@ def fits(bytes_wanted: float) -> bool:
 
 def exact(system: System, precision: str, leave_one_out: bool, meter: Meter) -> Solution:
     """The dual coefficients; where the matrix is singular, those of the least-squares answer of least norm."""
+    n = len(system)
+    double = fits(8.0 * n * n)  # asked once: what float32 gives up is then taken up here
     if precision == "mixed":
-        found = _mixed(system, leave_one_out, meter)
+        found = _mixed(system, double, leave_one_out, meter)
     else:
         found = _in_one_precision(system, np.dtype(precision), leave_one_out, meter)
     if found is not None:
         return found
-    n = len(system)
-    if precision != "float64" and fits(8.0 * n * n):
+    if precision != "float64" and double:
         return exact(system, "float64", leave_one_out, meter)
     if not fits(24.0 * n * n) or leave_one_out:
         why = "has no leave-one-out errors" if leave_one_out else "memory for its least-squares solution is short"
@@ -90,7 +91,8 @@ def _inverse_diagonal(a: Array, meter: Meter) -> Array:
     return meter.run("leave-one-out", len(a) ** 3 / 3, lambda: inverse_diagonal(a))
 
 
-def _mixed(system: System, leave_one_out: bool, meter: Meter) -> Solution | None:
+def _mixed(system: System, double: bool, leave_one_out: bool, meter: Meter) -> Solution | None:
+    """None where float32 does not lead there and the factor is to be taken in float64: only if there is room for it."""
     n = len(system)
     whole: Array | None = None
     if fits(12.0 * n * n):
@@ -101,18 +103,19 @@ def _mixed(system: System, leave_one_out: bool, meter: Meter) -> Solution | None
         a = meter.run("Gram matrix", system.source.cost() / 2, lambda: system.lower(np.float32))
     product = system.product if whole is None else lambda v: backend.matmul(whole, v)
     if _factored(a, meter):
-        found = refine(product, lambda r: solve(a, r), system.y)
+        found = refine(product, lambda r: solve(a, r), system.y, meter)
         if found is not None:
             dual, steps = found
             return Solution(dual, "mixed", steps, _inverse_diagonal(a, meter) if leave_one_out else None)
-    elif whole is None and not fits(4.0 * n * n):
+    elif whole is None and not double:
+        del a  # there may be no room for two
         a = meter.run("Gram matrix", system.source.cost() / 2, lambda: _larger(system))
         if not _factored(a, meter):
             return None
     if whole is not None:
         del a
         return _solved(system, whole, leave_one_out, meter)
-    if fits(4.0 * n * n):  # beside the float32 factor, which is no longer needed: 8 n^2 in all
+    if double:
         return None
     dual, steps, near = conjugate_gradients(product, lambda r: solve(a, r), system.y, 1e-10, 200, meter)
     if not near:
@@ -128,7 +131,9 @@ def _larger(system: System) -> Array:
     return add_diagonal(a, np.full(len(a), 8 * math.sqrt(len(a)) * np.finfo(np.float32).eps * size))
 
 
-def refine(product: Callable[[Array], Array], solve: Callable[[Array], Array], y: Array) -> tuple[Array, int] | None:
+def refine(
+    product: Callable[[Array], Array], solve: Callable[[Array], Array], y: Array, meter: Meter
+) -> tuple[Array, int] | None:
     """Dual coefficients and the number of steps; None where they do not come near.
 
     Near is |y - A c| <= sqrt(n) eps |A| |c| in float64 for each column, as in LAPACK's dsgesv. |A| comes of a power
@@ -136,17 +141,21 @@ def refine(product: Callable[[Array], Array], solve: Callable[[Array], Array], y
     """
     n, outputs = y.shape
     c, left, last = np.zeros_like(y), y, np.full(outputs, np.inf)
-    power, size = np.full((n, 1), 1 / math.sqrt(max(1, n))), 0.0
+    power, size, goal = np.full((n, 1), 1 / math.sqrt(max(1, n))), 0.0, math.sqrt(n) * np.finfo(np.float64).eps
+    meter.say("refinement", 0.0)
     for step in range(1, STEPS + 1):
         c = c + solve(left)
         image = product(np.hstack([c, power]))
         left, grown = y - image[:, :outputs], float(np.linalg.norm(image[:, outputs]))
         size = max(size, grown)
         power = image[:, outputs:] / (grown or 1.0)
-        norms = np.linalg.norm(left, axis=0)
-        if (norms <= math.sqrt(n) * np.finfo(np.float64).eps * size * np.linalg.norm(c, axis=0)).all():
+        norms, scale = np.linalg.norm(left, axis=0), size * np.linalg.norm(c, axis=0)
+        if (norms <= goal * scale).all():
+            meter.say("refinement", 1.0, f" {step}")
             return c, step
         if not (norms <= 0.5 * last).any() or not np.isfinite(norms).all():
             return None
         last = norms
+        with np.errstate(all="ignore"):
+            meter.say("refinement", digits(float(np.nanmax(norms / scale)), goal), f" {step}")
     return None

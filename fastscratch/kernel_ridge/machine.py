@@ -22,6 +22,7 @@ SOLVERS = ("auto", "cholesky", "cg", "nystrom")
 PRECISIONS = ("auto", "float64", "mixed", "float32")
 LANDMARKS = 1000  # unless n_components says otherwise
 BLOCK = 2048  # rows predicted between two pictures of the progress bar
+PAIRS = 1 << 18  # of samples, that a function of two is called for in a block: what there is of its matrix at a time
 
 
 class KernelMachine(BaseEstimator):
@@ -81,11 +82,11 @@ class KernelMachine(BaseEstimator):
         alphas = penalties(self.alpha, targets.shape[1])
         weight = None if sample_weight is None else check_sample_weight(sample_weight, len(X))
         self._kernel = kernel_of(self.kernel, self.gamma, self.degree, self.coef0, X.shape[1])
-        whole = source_of(self._kernel, X, self.kernel_params)
+        meter = Meter(self.verbose)
+        whole = source_of(self._kernel, X, self.kernel_params, meter)
         used = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
         source = whole if len(used) == len(X) else whole.take(used)
         weight = None if weight is None else weight[used]
-        meter = Meter(self.verbose)
         self.solver_, precision = self._choose(len(source), X.dtype)
         landmarks = self._landmarks(len(source)) if self.solver_ != "cholesky" else None
         rows = used if self.solver_ != "nystrom" or landmarks is None else used[landmarks]
@@ -169,16 +170,22 @@ class KernelMachine(BaseEstimator):
     def _values(self, X: Array) -> Array:
         """f of the rows of X, shape (n_samples, outputs)."""
         dual = np.ascontiguousarray(self.dual_coef_.reshape(len(self.dual_coef_), -1))
-        if not isinstance(self._kernel, Kernel):
-            k = between(self._kernel, X, self.X_fit_, self.kernel_params)
-            return backend.matmul(np.ascontiguousarray(k, dual.dtype), dual)
-        if not self.verbose:
+        if isinstance(self._kernel, Kernel) and not self.verbose:
             return self._kernel.product(X, self.X_fit_, dual)
-        meter, y = Meter(self.verbose), np.empty((len(X), dual.shape[1]), X.dtype)
-        for start in range(0, len(X), BLOCK):
-            y[start : start + BLOCK] = self._kernel.product(X[start : start + BLOCK], self.X_fit_, dual)
-            meter.say("predict", min(start + BLOCK, len(X)) / len(X))
+        rows = max(1, min(BLOCK, PAIRS // len(self.X_fit_))) if callable(self._kernel) else BLOCK
+        meter, y = Meter(self.verbose), np.empty((len(X), dual.shape[1]), dual.dtype)
+        for start in range(0, len(X), rows):
+            part = slice(start, start + rows)
+            y[part] = self._product(X[part], dual)
+            meter.say("predict", min(part.stop, len(X)) / len(X))
         return y
+
+    def _product(self, X: Array, dual: Array) -> Array:
+        """K(X, X_fit_) dual."""
+        if isinstance(self._kernel, Kernel):
+            return self._kernel.product(X, self.X_fit_, dual)
+        k = between(self._kernel, X, self.X_fit_, self.kernel_params)
+        return backend.matmul(np.ascontiguousarray(k, dual.dtype), dual)
 
     def _check_new(self, X: Any) -> Array:
         check_is_fitted(self, "dual_coef_")

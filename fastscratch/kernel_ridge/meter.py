@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 INTERVAL = 0.2  # seconds between two pictures
+MANY = 1e10  # operations of a call that may be long
 LONG = 3.0  # a step of so many seconds leaves a line behind
 
 
@@ -25,7 +26,7 @@ class Meter:
 
         done() is the share that is done, where one can tell.
         """
-        if not self.verbose or flops < 1e10:
+        if not self.verbose or flops < MANY:
             return call()
         start, outcome = time.perf_counter(), _Outcome(call)
         worker = threading.Thread(target=outcome, daemon=True)

@@ -21,9 +21,14 @@ Array = np.ndarray[Any, Any]
 BLOCK = 1 << 22  # numbers of a block of features
 
 
-def whiten(source: Source, landmarks: Array) -> Array:
+def whiten(source: Source, landmarks: Array, meter: Meter) -> Array:
     """T^-1, for the Gram matrix of the landmarks with as little added to its diagonal as it takes."""
-    k = np.ascontiguousarray(source.take(landmarks).full(np.float64))
+    chosen = source.take(landmarks)
+    return meter.run("whitening", chosen.cost() + 2 * len(chosen) ** 3 / 3, lambda: _inverse_factor(chosen))
+
+
+def _inverse_factor(chosen: Source) -> Array:
+    k = np.ascontiguousarray(chosen.full(np.float64))
     jitter = len(k) * np.finfo(np.float64).eps * float(k.diagonal().max(initial=0))
     for _ in range(20):
         t = add_diagonal(k.copy(), np.full(len(k), jitter))
@@ -44,7 +49,7 @@ def features(system: System, landmarks: Array, whitening: Array) -> Iterator[tup
 
 def nystrom(system: System, landmarks: Array, meter: Meter) -> Solution:
     """Coefficients of the landmarks, (m, outputs): (B^T W B + alpha) beta = B^T W y, turned back by T^-T."""
-    whitening = whiten(system.source, landmarks)
+    whitening = whiten(system.source, landmarks, meter)
     m, n = len(landmarks), len(system)
     moments, right = np.zeros((m, m)), np.zeros((m, system.y.shape[1]))
     for part, b in features(system, landmarks, whitening):
@@ -53,24 +58,25 @@ def nystrom(system: System, landmarks: Array, meter: Meter) -> Solution:
         meter.say("landmarks", min(part.stop, n) / n)
     jitter = m * np.finfo(np.float64).eps * float(moments.diagonal().max(initial=0))
     add_diagonal(moments, np.full(m, max(system.alpha, jitter)))
-    return Solution(backend.matmul(whitening.T, backend.cholesky_solve(_factored(moments), right)), "float64")
+    beta = backend.cholesky_solve(_factored(moments, meter), right)
+    return Solution(backend.matmul(whitening.T, beta), "float64")
 
 
 def preconditioner(system: System, landmarks: Array, meter: Meter) -> Callable[[Array], Array]:
     """r -> (W^1/2 B B^T W^1/2 + shift)^-1 r, but for a factor, by Woodbury's identity."""
     n, m = len(system), len(landmarks)
     b, moments = np.empty((n, m)), np.zeros((m, m))
-    for part, block in features(system, landmarks, whiten(system.source, landmarks)):
+    for part, block in features(system, landmarks, whiten(system.source, landmarks, meter)):
         b[part] = block
         moments += backend.scatter(block, None, None, None)[0]
         meter.say("preconditioner", min(part.stop, n) / n)
     shift = max(system.alpha, 1e-12 * float(moments.diagonal().sum()))  # below that the difference has no digits
-    inner = _factored(add_diagonal(moments, np.full(len(moments), shift)))
+    inner = _factored(add_diagonal(moments, np.full(len(moments), shift)), meter)
     return lambda r: r - backend.matmul(b, backend.cholesky_solve(inner, backend.matmul(b.T, r)))
 
 
-def _factored(a: Array) -> Array:
-    if not factor(a):
+def _factored(a: Array, meter: Meter) -> Array:
+    if not meter.run("factor", len(a) ** 3 / 3, lambda: factor(a)):
         raise np.linalg.LinAlgError(
             "the equations of the landmarks are singular: choose a larger alpha or fewer of them"
         )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .kernels import NAMES, Kernel, Matrix, Points, Source
+from .meter import Meter
 
 Array = np.ndarray[Any, Any]
 
@@ -27,14 +28,14 @@ def kernel_of(kernel: Any, gamma: float | None, degree: float, coef0: float, n_f
     return Kernel(NAMES[kernel], 1 / n_features if gamma is None else float(gamma), float(coef0), float(degree))
 
 
-def source_of(kernel: Any, X: Array, params: dict[str, Any] | None) -> Source:
+def source_of(kernel: Any, X: Array, params: dict[str, Any] | None, meter: Meter) -> Source:
     """The Gram matrix of X, or X itself as one."""
     if isinstance(kernel, Kernel):
         return Points(kernel, X)
-    return Matrix(between(kernel, X, None, params))
+    return Matrix(between(kernel, X, None, params, meter))
 
 
-def between(kernel: Any, X: Array, Z: Array | None, params: dict[str, Any] | None) -> Array:
+def between(kernel: Any, X: Array, Z: Array | None, params: dict[str, Any] | None, meter: Meter | None = None) -> Array:
     """The matrix of a kernel that is a function of two samples, or that was given; Z None: of X with itself."""
     if kernel == "precomputed":
         expected = len(X) if Z is None else len(Z)
@@ -43,16 +44,26 @@ def between(kernel: Any, X: Array, Z: Array | None, params: dict[str, Any] | Non
                 f"Precomputed metric requires shape (n_queries, n_indexed). Got {X.shape} for {expected} indexed."
             )
         return X
-    return _pairwise(kernel, X, X if Z is None else Z, params or {}, symmetric=Z is None)
+    if Z is None:
+        return _symmetric(kernel, X, params or {}, meter or Meter(False))
+    return _pairwise(kernel, X, Z, params or {})
 
 
-def _pairwise(kernel: Callable[..., Any], X: Array, Z: Array, params: dict[str, Any], symmetric: bool) -> Array:
+def _pairwise(kernel: Callable[..., Any], X: Array, Z: Array, params: dict[str, Any]) -> Array:
     k = np.empty((len(X), len(Z)))
     for i, x in enumerate(X):
-        for j in range(i, len(Z)) if symmetric else range(len(Z)):
-            k[i, j] = kernel(x, Z[j], **params)
-            if symmetric:
-                k[j, i] = k[i, j]
+        for j, z in enumerate(Z):
+            k[i, j] = kernel(x, z, **params)
+    return k
+
+
+def _symmetric(kernel: Callable[..., Any], X: Array, params: dict[str, Any], meter: Meter) -> Array:
+    n = len(X)
+    k = np.empty((n, n))
+    for i, x in enumerate(X):
+        for j in range(i, n):
+            k[i, j] = k[j, i] = kernel(x, X[j], **params)
+        meter.say("Gram matrix", 1 - ((n - i - 1) / n) ** 2)
     return k
 
 

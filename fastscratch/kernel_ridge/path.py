@@ -6,6 +6,7 @@ import numpy as np
 
 from ..base import BaseEstimator
 from ..validation import check_sample_weight, check_X_y
+from .meter import Meter
 from .options import kernel_of, need_numbers, source_of
 from .spectrum import along
 from .system import System
@@ -26,6 +27,7 @@ def kernel_ridge_path(
     coef0: float = 1,
     kernel_params: dict[str, Any] | None = None,
     sample_weight: Any = None,
+    verbose: Any = False,
 ) -> tuple[Array, Array, Array]:
     """The dual coefficients and the leave-one-out errors of kernel ridge regression for each of many penalties.
 
@@ -39,6 +41,8 @@ def kernel_ridge_path(
         As KernelRidge's.
     sample_weight : array-like, shape (n_samples,), optional
         Positive weights.
+    verbose : bool
+        Show a progress bar.
 
     Returns
     -------
@@ -78,9 +82,11 @@ def kernel_ridge_path(
     weight = None if sample_weight is None else check_sample_weight(sample_weight, len(X))
     if weight is not None and not (weight > 0).all():
         raise ValueError("sample_weight must be positive for a path: leave out the samples of weight 0")
-    source = source_of(kernel_of(kernel, gamma, degree, coef0, X.shape[1]), X, kernel_params)
+    meter = Meter(verbose)
+    source = source_of(kernel_of(kernel, gamma, degree, coef0, X.shape[1]), X, kernel_params, meter)
     system = System(source, weight, 0.0, y.reshape(len(y), -1).astype(np.float64))
-    duals, left = along(system, penalties)
+    duals, left = along(system, penalties, meter)
+    meter.end()
     errors = np.average(np.square(left), axis=1, weights=weight)
     return penalties, (duals if y.ndim == 2 else duals[..., 0]), (errors if y.ndim == 2 else errors[:, 0])
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import backend
 from ..base import BaseEstimator, RegressorMixin
+from ..train.progress import StepBar
 from ..validation import check_features, check_is_fitted, check_random_state, check_sample_weight, check_X_y
 from .normal_equations import LIMIT, Moments, blocks, moments, solve
 
@@ -57,6 +58,8 @@ class LinearRegression(_LinearRegressor):
         batches: for teaching, and not exact.
     lr, epochs, batch_size, random_state
         Of "sgd": step size, passes over the data, samples in a batch, and the seed of their order.
+    verbose : bool
+        Show a progress bar, of "sgd": the others have no steps to tell of.
 
     Attributes
     ----------
@@ -94,6 +97,7 @@ class LinearRegression(_LinearRegressor):
         epochs: int = 100,
         batch_size: int = 32,
         random_state: Any = None,
+        verbose: Any = False,
     ) -> None:
         self.fit_intercept = fit_intercept
         self.solver = solver
@@ -101,6 +105,7 @@ class LinearRegression(_LinearRegressor):
         self.epochs = epochs
         self.batch_size = batch_size
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to X (n_samples, n_features) and y (n_samples,) or (n_samples, n_outputs)."""
@@ -134,6 +139,7 @@ class LinearRegression(_LinearRegressor):
         weight = np.ones(n) if weight is None else weight * (n / weight.sum())
         coef, bias = np.zeros((X.shape[1], targets.shape[1])), np.zeros(targets.shape[1])
         self.solver_, self.loss_curve_ = "sgd", []
+        progress = StepBar("epoch", self.epochs, self.verbose)
         for _ in range(self.epochs):
             order, loss = rng.permutation(n), 0.0
             with np.errstate(all="ignore"):  # what overflows is said below
@@ -150,6 +156,8 @@ class LinearRegression(_LinearRegressor):
                 raise FloatingPointError(
                     f"the loss became {loss} in epoch {len(self.loss_curve_)}: lr={self.lr} is too large"
                 )
+            progress.tell(len(self.loss_curve_), loss=self.loss_curve_[-1])
+        progress.end()
         self._keep(coef, np.zeros(X.shape[1]), bias, y, X.dtype)
         return self
 

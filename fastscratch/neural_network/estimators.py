@@ -50,7 +50,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Training stops when the loss, or with early_stopping the score, has not got better by tol for more than
         n_iter_no_change epochs in a row.
     verbose : bool
-        A progress bar, and a line for each epoch.
+        A progress bar, and a line for each epoch; of "lbfgs" a bar, or a line for each iteration where there is no
+        terminal.
     warm_start : bool
         Go on from the weights of the last fit.
     momentum, nesterovs_momentum

@@ -6,15 +6,25 @@ import numpy as np
 
 from .. import lbfgs
 from ..tensor import wrap
+from ..train.progress import StepBar
 from .training import Loss
 
 Array = np.ndarray[Any, Any]
 
 
 def descend(
-    network: Any, loss: Loss, X: Array, y: Array, weight: Array | None, *, alpha: float, tol: float, max_iter: int
+    network: Any,
+    loss: Loss,
+    X: Array,
+    y: Array,
+    weight: Array | None,
+    *,
+    alpha: float,
+    tol: float,
+    max_iter: int,
+    verbose: Any = False,
 ) -> tuple[list[float], bool]:
-    """Train a network; the penalised loss after each iteration, and whether it converged.
+    """Train a network, with a progress bar if verbose; the penalised loss after each iteration, and whether it converged.
 
     The loss is sum w loss / sum w + alpha |W|^2 / (2 sum w).
     """
@@ -36,11 +46,16 @@ def descend(
 
     penalised = np.concatenate([np.full(p.array.size, float(p.ndim > 1)) for p in parameters])
     curve: list[float] = []
+    progress = StepBar("lbfgs", max_iter, verbose)
+
+    def tell(done: int, value: float, _: float) -> None:
+        curve.append(value)
+        progress.tell(done, loss=value)
+
     network.train()
     start = np.concatenate([p.array.ravel() for p in parameters]).astype(np.float64)
-    found = lbfgs.minimise(
-        value_and_slope, start, tol=tol, max_iter=max_iter, report=lambda _, value, __: curve.append(value)
-    )
+    found = lbfgs.minimise(value_and_slope, start, tol=tol, max_iter=max_iter, report=tell)
+    progress.end()
     _put(parameters, found.x)
     network.zero_grad()
     return curve or [found.value], found.converged

@@ -128,9 +128,8 @@ class Perceptron(BaseEstimator):
             self.network_.load_state_dict({name: wrap(array) for name, array in watch.best.items()})
 
     def _descend(self, X: Array, y: Array, weight: Array | None, steps: int) -> None:
-        curve, converged = full_batch.descend(
-            self.network_, self._loss(), X, y, weight, alpha=self.alpha, tol=self.tol, max_iter=steps
-        )
+        settings: dict[str, Any] = {"alpha": self.alpha, "tol": self.tol, "max_iter": steps, "verbose": self.verbose}
+        curve, converged = full_batch.descend(self.network_, self._loss(), X, y, weight, **settings)
         self.n_iter_, self.loss_ = len(curve), curve[-1]
         self.t_ += len(X) * len(curve)
         self.loss_curve_ += curve

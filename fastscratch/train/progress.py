@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from .callbacks import Callback, Logs
 
@@ -37,15 +37,34 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-class ProgressBar(Callback):
-    """Loss and metrics, images per second and time left, redrawn a few times a second; a line that stays per epoch."""
+class _Line:
+    """One line of a terminal that is drawn again and again; where there is no terminal, nothing."""
 
-    def __init__(self, stream: TextIO | None = None, interval: float = 0.1) -> None:
+    def __init__(self, stream: TextIO | None, interval: float) -> None:
         self.stream = stream or sys.stderr
         self.interval = interval
         self.live = self.stream is not None and self.stream.isatty()  # None: the caller closed stderr
         encoding = getattr(self.stream, "encoding", None) or "ascii"
         self.unicode = encoding.lower().replace("-", "").startswith("utf")
+
+    def _bar(self, fraction: float, width: int) -> str:
+        return bar(fraction, width) if self.unicode else ("#" * round(width * fraction)).ljust(width)
+
+    def _columns(self) -> int:
+        return shutil.get_terminal_size().columns - 1
+
+    def _draw(self, text: str) -> None:
+        if self.live:
+            width = self._columns()
+            self.stream.write("\r" + text[:width].ljust(width) + ("\r" if not text else ""))
+            self.stream.flush()
+
+
+class ProgressBar(_Line, Callback):
+    """Loss and metrics, images per second and time left, redrawn a few times a second; a line that stays per epoch."""
+
+    def __init__(self, stream: TextIO | None = None, interval: float = 0.1) -> None:
+        super().__init__(stream, interval)
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self.fit_start = time.perf_counter()
@@ -81,17 +100,34 @@ class ProgressBar(Callback):
     def _rate(self, trainer: Trainer, now: float) -> float:
         return (trainer.seen - self.seen_at_start) / max(now - self.start, 1e-9)
 
-    def _bar(self, fraction: float, width: int) -> str:
-        return bar(fraction, width) if self.unicode else ("#" * round(width * fraction)).ljust(width)
 
-    def _columns(self) -> int:
-        return shutil.get_terminal_size().columns - 1
+class StepBar(_Line):
+    """The same for steps that no Trainer does: a bar in a terminal, else a line for each step; silent unless verbose."""
 
-    def _draw(self, text: str) -> None:
-        if self.live:
-            width = self._columns()
-            self.stream.write("\r" + text[:width].ljust(width) + ("\r" if not text else ""))
-            self.stream.flush()
+    def __init__(self, label: str, steps: int, verbose: Any = True) -> None:
+        super().__init__(None, 0.1)
+        self.label, self.steps, self.verbose = label, steps, bool(verbose) and self.stream is not None
+        self.start, self.drawn, self.last = time.perf_counter(), 0.0, ""
+
+    def tell(self, done: int, **numbers: float) -> None:
+        """So many steps are done."""
+        if not self.verbose:
+            return
+        now = time.perf_counter()
+        head, seconds = f"{self.label} {done}/{self.steps}", now - self.start
+        self.last = f"{head}  {_numbers(numbers)}  {seconds:.1f} s"
+        if not self.live:
+            print(self.last, file=self.stream, flush=True)
+        elif now - self.drawn >= self.interval:
+            self.drawn = now
+            left = clock(seconds / done * (self.steps - done))
+            self._draw(f"{head} |{self._bar(done / self.steps, 30)}| {_numbers(numbers)}  {left} left")
+
+    def end(self) -> None:
+        """Leave the last step's line in the place of the bar."""
+        if self.verbose and self.live and self.last:
+            self._draw("")
+            print(self.last, file=self.stream, flush=True)
 
 
 def _numbers(logs: Logs) -> str:
