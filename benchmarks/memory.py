@@ -19,7 +19,7 @@ import numpy as np
 import fastscratch as fs
 
 from .library import Call, Library
-from .timing import machine, save, table
+from .timing import machine, save, spread, table
 from .works import steps
 
 WARM_UP, TENTHS = 20, 10
@@ -53,12 +53,13 @@ def watch(call: Call, count: int) -> dict[str, Any]:
         call()
     tenth = count // TENTHS
     fs.backend.reset_peak_memory_stats()
-    sizes, misses, faults, seconds = [resident()], fs.backend.memory_stats()["misses"], 0, 0.0
+    sizes, misses, faults = [resident()], fs.backend.memory_stats()["misses"], 0
+    seconds: list[float] = []
     for part in range(TENTHS):
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
         for _ in range(tenth):
             call()
-        seconds += time.perf_counter() - start
+        seconds.append(time.perf_counter() - start)
         faults += resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
         sizes.append(resident())
         print(
@@ -71,7 +72,8 @@ def watch(call: Call, count: int) -> dict[str, Any]:
     memory = fs.backend.memory_stats()
     return {
         "steps": made,
-        "ms": 1e3 * seconds / made,
+        "ms": 1e3 * sum(seconds) / made,
+        "spread": spread(seconds),  # of the tenths
         "faults_per_step": faults / made,
         "misses_per_step": (memory["misses"] - misses) / made,
         "peak_mb": memory["peak"] / 1e6,

@@ -15,7 +15,7 @@ import numpy as np
 import fastscratch as fs
 
 from .library import Call, Library
-from .timing import in_turns
+from .timing import in_turns, spread
 from .works import steps
 
 Make = Callable[[Any], Any]
@@ -106,8 +106,9 @@ def run(threads: list[int], match: str = "") -> list[dict[str, Any]]:
         call = build(Library("fastscratch", count))
         rounds = 3 if value >= 4000 else 9
         seconds = in_turns({"step": call}, rounds=rounds, least=0.02).samples["step"]
-        row = {"network": network, "axis": axis, "value": value, "threads": count}
-        rows.append({**row, "seconds": median(seconds), "min": min(seconds), "peak_bytes": _peak(call)})
+        row: dict[str, Any] = {"network": network, "axis": axis, "value": value, "threads": count}
+        row |= {"seconds": median(seconds), "min": min(seconds), "spread": spread(seconds)}
+        rows.append({**row, "peak_bytes": _peak(call)})
     for row in rows:
         line = [r for r in rows if (r["network"], r["axis"]) == (row["network"], row["axis"])]
         row["slope"] = slope(line, "seconds")

@@ -40,6 +40,12 @@ class Timing:
         return median(p / o for p, o in pairs)
 
 
+def spread(samples: Sequence[float]) -> float:
+    """The interquartile range over the median."""
+    t = sorted(samples)
+    return (t[3 * len(t) // 4] - t[len(t) // 4]) / median(t)
+
+
 def in_turns(
     contestants: dict[str, Callable[[], Any]],
     *,

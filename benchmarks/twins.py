@@ -9,7 +9,7 @@ import numpy as np
 
 import fastscratch as fs
 
-from .timing import in_turns
+from .timing import in_turns, spread
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -74,6 +74,7 @@ def run(threads: int, match: str = "") -> list[dict[str, Any]]:
                 "numpy (us)": 1e6 * timing.middle("numpy"),
                 "c min": 1e6 * timing.best("c"),
                 "numpy min": 1e6 * timing.best("numpy"),
+                **{f"{name} spread": spread(samples) for name, samples in timing.samples.items()},
                 "ratio": timing.ratio("numpy", "c"),
             }
         )

@@ -277,6 +277,153 @@ def test_the_table_shows_what_was_missed():
     assert "Missed" not in report.text({"benchmark": "steps", "rows": [reached]})
 
 
+def _judged(name, seconds, *, threads=1, **more):
+    """A row with our time, told of by the work of that name as the report does."""
+    from benchmarks.contest import judged
+    from benchmarks.works import GROUPS
+
+    figures = {"fastscratch": {"median": seconds, "min": seconds / 2, "spread": 0.1}}
+    row = {"work": name, "threads": threads, "target": None, "figures": figures, "ratios": {}, "ratios_of_minima": {}}
+    works = {work.name: work for group in GROUPS.values() for work in group}
+    return judged(row | more, works.get(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        *((f"matmul {kind} {dtype} 256^3", 0.9) for kind in ("NN", "NT", "TN") for dtype in ("float32", "float64")),
+        ("matmul NN float32 2048^3", 0.9),
+        ("cholesky in place float64 8000", 0.85),
+    ],
+)
+def test_a_row_without_a_share_of_the_peak_has_that_of_its_work(name, share):
+    from benchmarks import report
+
+    high, low = (_judged(name, 1 / s, limit=1.0, peak_gflops=100.0) for s in (share + 1e-3, share - 1e-3))
+    assert high["reached"] is True and low["reached"] is False
+    text = report.text({"benchmark": "kernels", "rows": [high, low]})
+    assert f"{100 * share:.0f} % of peak" in text and f"{100 * share + 0.1:.1f} %" in text
+    assert f"{100 * share - 0.1:.1f} % of the peak" in text and f"of {100 * share:.0f} %" in text
+    assert "multiply-adds in registers" in text and "a ratio of" not in text
+
+
+@pytest.mark.parametrize("name", ["matmul NN float32 128^3", "cholesky in place float64 4000", "no work of today"])
+def test_what_has_no_target_is_not_judged(name):
+    assert "reached" not in _judged(name, 2.0, limit=1.0, peak_gflops=100.0)
+
+
+def test_a_row_reaches_its_target_only_if_all_hold():
+    from benchmarks import report
+
+    ratios = {"ratios": {"torch": 3.0}, "ratios_of_minima": {"torch": 3.0}, "target": 2.0}
+    both, slow = _judged("x + y", 0.9e-6, **ratios), _judged("x.mean()", 1.2e-6, **ratios)
+    assert both["reached"] is True and slow["reached"] is False
+    assert _judged("x + y", 0.9e-6, **ratios | {"target": 3.1})["reached"] is False
+    assert _judged("(x * y).sum().backward()", 9e-6, **ratios)["reached"] is True
+    text = report.text({"benchmark": "overhead", "rows": [both, slow]})
+    assert "2; ≤ 1.0 µs" in text and "x.mean(), 1 thread: 1.20 µs, 1.0 µs allowed. Two calls into C" in text
+    assert text.count("- x") == 1
+
+
+def test_a_peak_that_is_no_peak_is_not_believed(tmp_path, monkeypatch):
+    from benchmarks import report
+
+    figures = {"fastscratch": {"median": 2.0, "min": 1.5, "spread": 0.1}}
+    row = {"target": None, "figures": figures, "ratios": {}, "ratios_of_minima": {}, "peak_gflops": 9.0}
+    name = "matmul NN float32 256^3"
+    rows = [row | {"work": name, "threads": n, "limit": limit} for n, limit in ((1, 1.4), (2, 1.4), (2, 1.6))]
+    (tmp_path / "kernels.json").write_text(json.dumps({"benchmark": "kernels", "rows": rows}))
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    result = report.read_results()["kernels"]
+    assert [row.get("reached") for row in result["rows"]] == [False, None, None]
+    text = report.text(result)
+    assert "With 2 threads the peak was disturbed" in text and text.count("70.0 %") == 2
+
+
+def test_the_same_reason_is_given_once():
+    from benchmarks import report
+
+    rows = [_judged(f"matmul {kind} float32 256^3", 2.0, limit=1.0, peak_gflops=9.0) for kind in ("NN", "NT")]
+    text = report.text({"benchmark": "kernels", "rows": rows})
+    assert text.count("As above.") == 1 and text.count("packing of the operands") == 1
+
+
+def test_our_avx2_kernels_are_held_to_those_of_avx512():
+    from benchmarks import report
+
+    name = "step, CNN, SGD with momentum, batch 64"
+    near, far = (
+        _judged(name, 1e-3, target=2.5, ratios={"fastscratch-avx2": r}, ratios_of_minima={"fastscratch-avx2": r})
+        for r in (1.25, 1.26)
+    )
+    assert near["reached"] is True and far["reached"] is False
+    text = report.text({"benchmark": "steps", "rows": [near, far]})
+    assert "avx2 ≤ 1.25" in text and "AVX2 takes 1.26 of AVX-512's time, 1.25 allowed" in text and "2.5" not in text
+    assert report._goal(near) == 1.25
+
+
+def test_the_twins_say_why_a_row_is_short():
+    from benchmarks import report
+
+    row = {"operation": "conv2d", "inputs": "", "threads": 1, "c (us)": 1.0, "numpy (us)": 1.5, "c min": 1.0}
+    row |= {"numpy min": 1.5, "ratio": 1.5, "target": 2.0, "reached": False}
+    enough = row | {"operation": "conv1d", "ratio": 2.5, "reached": True}
+    result = {"benchmark": "twins", "rows": [row, row | {"operation": "log_softmax"}, enough]}
+    told = report.text(result)
+    assert (
+        "1 of 3 rows reach 2." in told and "- conv2d, 1 thread: 1.50 of 2. The baseline multiplies four lanes" in told
+    )
+    assert "- log_softmax, 1 thread: 1.50 of 2. The baseline has four lanes; the twin's exponential" in told
+    assert "- conv1d" not in told
+    held = report.text(result | {"machine": {"environment": {"NPY_DISABLE_CPU_FEATURES": "X86_V4"}}})
+    assert "Four lanes without FMA on both sides" in held
+    assert report.MISSED not in report.text(result | {"rows": [enough]})
+
+
+def test_every_work_has_a_name_of_its_own_and_a_reason():
+    from benchmarks.reasons import reason
+    from benchmarks.works import GROUPS
+
+    for group, works in GROUPS.items():
+        names = [work.name for work in works]
+        assert len(set(names)) == len(names), group
+    timed = [*GROUPS["steps"], *GROUPS["overhead"], *GROUPS["estimators"]]
+    without = [work.name for work in timed if reason(work.name).startswith("No reason")]
+    assert not without
+
+
+def test_the_layers_of_every_network_are_measured():
+    from benchmarks.works import GROUPS
+
+    names = {work.name for work in GROUPS["kernels"]}
+    for shape in ("NT {d} 32x128x784", "TN {d} 128x784x256", "NN {d} 64x3136x128", "TN {d} 100x12512x64"):
+        assert all(f"matmul {shape.format(d=dtype)}" in names for dtype in ("float32", "float64"))
+
+
+def test_a_spread_is_the_interquartile_range_over_the_median(threads):
+    from benchmarks import scaling, twins
+    from benchmarks.timing import spread
+
+    assert spread([4.0, 1.0, 3.0, 2.0, 5.0]) == pytest.approx(2 / 3)
+    (row,) = scaling.run([1], "MLP 784-128-10, batch 256")
+    assert 0 <= row["spread"] < 100
+    (row,) = twins.run(1, "adaptive_avg_pool2d")
+    assert row["c spread"] >= 0 and row["numpy spread"] >= 0
+
+
+def test_what_scikit_learn_learns_is_shown_with_the_machine():
+    from benchmarks.timing import machine
+    from benchmarks.vs_sklearn import shown
+
+    spiral = [{"model": "m", "fastscratch": "97.0%", "sklearn": "-"}]
+    result = {"machine": machine(), "sklearn": "1.9", "rows": [], "spiral": spiral, "convergence": {"a": []}}
+    text = shown.text(result)
+    assert f"NumPy {np.__version__}" in text and "sklearn 1.9;" in text and shown.COMMAND in text
+    assert "(vs_sklearn_spiral.png)" in text and "(vs_sklearn_convergence.png)" in text
+    assert "convergence.png" not in shown.text(result | {"convergence": {}})
+    assert shown.COMMAND in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_slopes_of_known_lines():
     from benchmarks.scaling import slope
 

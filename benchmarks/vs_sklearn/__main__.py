@@ -5,19 +5,8 @@ from pathlib import Path
 
 import sklearn
 
-from ..timing import save, table
-from . import agreement, convergence, spiral
-
-AGREEMENT = {
-    "estimator": "", "data": "", "quantity": "", "difference": ".1e", "tolerance": ".0e", "agrees": "", "ours, ms": ",.1f",
-    "sklearn, ms": ",.1f",
-}  # fmt: skip
-ACCURACIES = {"model": "", "fastscratch": "", "sklearn": ""}
-DIFFERENCES = (
-    "Same parameters, same data; the largest difference over the largest value. Times are single fits in one process, a"
-    " hint: `python -m benchmarks estimators` compares speed."
-)
-SPIRAL = "Three classes of 500 points on the arms of a spiral; accuracy on 500 points that were held out."
+from ..timing import machine, save
+from . import agreement, convergence, shown, spiral
 
 
 def main() -> None:
@@ -36,12 +25,13 @@ def main() -> None:
             flush=True,
         )
     spirals, models, data = spiral.spiral()
-    text = f"{DIFFERENCES}\n\n{table(rows, AGREEMENT)}\n\n{SPIRAL}\n\n{table(spirals, ACCURACIES)}\n"
-    print(text)
     found = {} if arguments.match else convergence.curves()
+    learnt = {"sklearn": sklearn.__version__, "spiral": spirals, "convergence": found}
+    text = shown.text({"machine": machine(), "rows": rows, **learnt})
+    print(text)
     if arguments.json:
-        save(arguments.json, rows, sklearn=sklearn.__version__, spiral=spirals, convergence=found)
-        Path(arguments.json).with_suffix(".md").write_text(text)
+        save(arguments.json, rows, **learnt)
+        Path(arguments.json).with_suffix(".md").write_text(text, encoding="utf-8")
     if arguments.plot:
         folder = Path(arguments.plot)
         folder.mkdir(parents=True, exist_ok=True)

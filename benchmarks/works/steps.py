@@ -1,6 +1,7 @@
 """Whole training steps and predictions, through the public interface: forward, loss, backward, step, zero_grad."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -138,4 +139,4 @@ def _works() -> list[Work]:
     return works
 
 
-WORKS = _works()
+WORKS = [replace(work, target_avx2=1.25) for work in _works()]

@@ -15,7 +15,7 @@ from fastscratch.neural_network import MLPClassifier
 from ..report import Result
 
 DATA = {
-    "spiral": lambda n: make_spiral(n, noise=0.03, random_state=0),
+    "spiral": lambda n: make_spiral(n, turns=0.55, noise=0.03, random_state=0),
     "moons": lambda n: make_moons(n, noise=0.2, random_state=0),
 }
 
