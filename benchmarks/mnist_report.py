@@ -100,7 +100,7 @@ def _ridge(results: Path) -> str:
     if not rows:
         return ""
     columns = {"solver": "", "how": "", "test": "", "fit, s": ".0f", "predict, s": ".1f", "GB": ".1f"}
-    head = "`python -m benchmarks.kernel_ridge_mnist`; another with `--solver` and the scale, width and penalty of the first"
+    head = "`python -m benchmarks.kernel_ridge_mnist`; others with its scale, width and penalty by `--solver`"
     return f"{head}: {told}.\n\n{table(rows, columns)}"
 
 
