@@ -40,7 +40,7 @@ class TensorBoard(Callback):
         self._writer: Any = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        self._open(f".{trainer.epoch}", trainer.epoch + 1)
+        self._open(f".{trainer.epoch}.{trainer.global_step}", trainer.epoch + 1)
         if self.images is not None and trainer.global_step == 0:
             self._writer.add_image("images", _sheet(self.images[:_IMAGES]), 0, dataformats="HW")
 
