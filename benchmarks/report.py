@@ -24,7 +24,7 @@ _COMMANDS = {  # name of the results, and how they were made
     "steps": "steps --against torch,jax --threads 1,2",
     "kernels": "kernels --against numpy,torch,sklearn --threads 1,2",
     "overhead": "overhead --against torch",
-    "estimators": "estimators --against sklearn --threads 1,2 --rounds 5",
+    "estimators": "estimators --against sklearn --threads 1,2 --rounds 3",
     "scaling": "scaling --threads 1,2",
     "isa": "steps --against avx2,baseline",
     "twins": "kernels",
