@@ -152,7 +152,6 @@ def test_kernels_agree_with_their_twins():
 @pytest.mark.parametrize("solver", ["lbfgs", "newton-cholesky"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_threads_gives_the_same_bits(dtype, solver):
-    fs.backend.use("c")
     rng = np.random.default_rng(2)
     x, y = rng.standard_normal((4000, 30)).astype(dtype), rng.integers(0, 5, 4000)
     found = []
