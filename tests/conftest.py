@@ -9,6 +9,8 @@ import pytest
 
 import fastscratch as fs
 
+collect_ignore = ["reliability"]  # commands, some with libraries of their own
+
 
 def loaded_openmp() -> Any:
     """The OpenMP runtime that the extension is linked to, for ctypes; None where there is none to be found."""
