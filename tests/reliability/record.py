@@ -26,8 +26,8 @@ CHECKS = {  # name: what it shows
 _NOT_YET = "not yet run"
 _INTRODUCTION = """# Reliability
 
-The checks that take longer than a test suite may. Each command writes its result here when it ends; nothing on this page
-is written by hand. `python -m reliability.record`, from `tests/`, makes the page again from the records in `docs/reliability/`.
+The checks that take longer than a test suite may. Each command writes its result here when it ends, and nothing on this
+page is written by hand: `python -m reliability.record`, from `tests/`, makes it anew from what is in `docs/reliability/`.
 """
 
 Result = dict[str, Any]
