@@ -18,7 +18,7 @@ from .system import Solution, System, add_diagonal, factor
 from .triangular import inverse
 
 Array = np.ndarray[Any, Any]
-BLOCK = 1 << 22  # numbers of a block of features
+BLOCK = 1 << 24  # numbers of a block of features: adding its moments, m^2 numbers, is little beside computing them
 
 
 def whiten(source: Source, landmarks: Array, meter: Meter) -> Array:
