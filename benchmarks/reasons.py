@@ -22,11 +22,6 @@ REASONS: list[tuple[str, str]] = [  # a pattern of the work's name, and the reas
         " blocks; the peak is of multiply-adds in registers alone.",
     ),
     (
-        r"^x\.mean\(\), target_seconds",
-        "Two calls into C, the sum and the division of its one number, each with an array for its result, recorded as one"
-        " operation.",
-    ),
-    (
         r"^Linear\(8, 8\).*, target_seconds",
         "More than an operation: the call of a layer, which looks for hooks and calls forward, and then a product with a"
         " bias, recorded with three tensors.",

@@ -79,19 +79,32 @@ static void total_piece(ptrdiff_t chunk, void *ctx) {
     FS(simd)->sum_run(w->part + chunk, w->x + chunk * PIECE, piece_at(chunk * PIECE, w->n));
 }
 
-int FS(sum_all)(REAL *y, const REAL *x, ptrdiff_t n) {
+static int sum_up(double *sum, const REAL *x, ptrdiff_t n) {
     const ptrdiff_t pieces = (n + PIECE - 1) / PIECE;
-    double sum = 0;
+    *sum = 0;
     if (pieces <= 1) {
-        FS(simd)->sum_run(&sum, x, n);
-    } else {
-        double *part = fs_alloc((size_t)pieces * sizeof(double));
-        if (!part) return FS_ENOMEM;
-        total w = {x, part, n};
-        fs_parallel_for(pieces, total_piece, &w);
-        for (ptrdiff_t i = 0; i < pieces; i++) sum += part[i];
-        fs_free(part);
+        FS(simd)->sum_run(sum, x, n);
+        return FS_OK;
     }
-    *y = (REAL)sum;
+    double *part = fs_alloc((size_t)pieces * sizeof(double));
+    if (!part) return FS_ENOMEM;
+    total w = {x, part, n};
+    fs_parallel_for(pieces, total_piece, &w);
+    for (ptrdiff_t i = 0; i < pieces; i++) *sum += part[i];
+    fs_free(part);
     return FS_OK;
+}
+
+int FS(sum_all)(REAL *y, const REAL *x, ptrdiff_t n) {
+    double sum;
+    const int status = sum_up(&sum, x, n);
+    *y = (REAL)sum;
+    return status;
+}
+
+int FS(mean_all)(REAL *y, const REAL *x, ptrdiff_t n) {
+    double sum;
+    const int status = sum_up(&sum, x, n);
+    *y = (REAL)(sum / (double)n);
+    return status;
 }

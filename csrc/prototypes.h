@@ -28,6 +28,9 @@
  * an eps more for every 64 elements. */
 int FN(sum_all)(T *y, const T *x, ptrdiff_t n);
 
+/* *y = the sum of x[0..n), n > 0, over n; divided in double. |error| <= that of the sum over n, and eps |*y|. */
+int FN(mean_all)(T *y, const T *x, ptrdiff_t n);
+
 /* ---- gemm.c ---- */
 
 /* C[m,n] = (accumulate ? C : 0) + A[m,k] B[k,n] + bias[n].

@@ -60,7 +60,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     array = x.array
     size = array.size
     if dim is None and not keepdim and array.dtype.char in "fd" and size:
-        return record(backend.div(backend.sum_all(array), size), (x,), _mean__all_gradient, array.shape, size)
+        return record(backend.mean_all(array), (x,), _mean__all_gradient, array.shape, size)
     if x.dtype.kind != "f":
         raise RuntimeError(f"mean: expected a floating dtype, got {x.dtype}; use mean(dtype=...)")
     axes = axes_of(dim, x.ndim, "mean")

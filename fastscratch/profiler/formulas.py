@@ -235,6 +235,7 @@ def _table() -> dict[str, Formula]:
         "cholesky_logdet": Formula("2 y n", "factor / n + y", n="factor.shape[-1]"),
         "cholesky_backward": Formula("7 da n / 3", "dl / 2 + factor / 2 + da", "da", n="factor.shape[-1]"),
         "sum_all": Formula("x", "x + y"),
+        "mean_all": Formula("x", "x + y"),
         "logistic_gradient": Formula("4 x k", "x + w + dw", "loss dw db", k="w.shape[0]"),
         "scatter": Formula("n w (w + 1)", "x + y + matrix", "matrix", n="x.shape[0]", w="matrix.shape[0]"),
         "gram": Formula("k (2 d + e) / (2 - given(z))", "x + z + k", "k", **_KERNEL),

@@ -76,6 +76,9 @@ static void sum_case(ptrdiff_t n) {
     wide want = 0, size = 0;
     for (ptrdiff_t i = 0; i < n; i++) want += x[i], size += W(fabs)(x[i]);
     expect_near("sum", 0, y[0], want, EPS * size * (26 + (wide)n / 64) + TINY);
+    if (n == 0) return;
+    RUN(FS(mean_all)(y, x, n));
+    expect_near("mean", 0, y[0], want / n, EPS * size * (27 + (wide)n / 64) / n + TINY);
 }
 
 static void sizes(void) {

@@ -81,3 +81,13 @@ def _sum_all_bound(eps: float, y: Array, x: Array) -> Array:
 def sum_all(x: Array) -> Array:
     """The sum of all elements, without axes."""
     return np.asarray(x.sum())
+
+
+def _mean_all_bound(eps: float, y: Array, x: Array) -> Array:
+    return np.asarray(_sum_all_bound(eps, y, x) / x.size + eps * np.abs(y))
+
+
+@bounded(_mean_all_bound)
+def mean_all(x: Array) -> Array:
+    """The arithmetic mean of all elements, at least one, without axes."""
+    return np.asarray(x.mean())

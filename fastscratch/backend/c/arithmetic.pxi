@@ -23,11 +23,15 @@ cdef extern from "fastscratch.h" nogil:
     int fs_greater_equal_f64(unsigned char *y, const double *a, const double *b, ptrdiff_t n)
     int fs_sum_all_f32(float *y, const float *x, ptrdiff_t n)
     int fs_sum_all_f64(double *y, const double *x, ptrdiff_t n)
+    int fs_mean_all_f32(float *y, const float *x, ptrdiff_t n)
+    int fs_mean_all_f64(double *y, const double *x, ptrdiff_t n)
 
 ctypedef int (*binary_f32)(float *, const float *, ptrdiff_t, const float *, ptrdiff_t, ptrdiff_t) noexcept nogil
 ctypedef int (*binary_f64)(double *, const double *, ptrdiff_t, const double *, ptrdiff_t, ptrdiff_t) noexcept nogil
 ctypedef int (*comparison_f32)(unsigned char *, const float *, const float *, ptrdiff_t) noexcept nogil
 ctypedef int (*comparison_f64)(unsigned char *, const double *, const double *, ptrdiff_t) noexcept nogil
+ctypedef int (*total_f32)(float *, const float *, ptrdiff_t) noexcept nogil
+ctypedef int (*total_f64)(double *, const double *, ptrdiff_t) noexcept nogil
 
 
 cdef cnp.ndarray room(cnp.ndarray x, object out):
@@ -175,7 +179,8 @@ def greater_equal(a, b):
     return comparison(a, b, fs_greater_equal_f32, fs_greater_equal_f64)
 
 
-def sum_all(x):
+cdef cnp.ndarray total_of(x, total_f32 f32, total_f64 f64, str name):
+    """The one number that a kernel makes of all elements."""
     cdef int typenum = floating(x, "x"), status
     cdef cnp.ndarray a = flat(x, "x", typenum)
     cdef cnp.ndarray y = new_array(0, NULL, NULL, typenum)
@@ -184,8 +189,16 @@ def sum_all(x):
     cdef ptrdiff_t n = cnp.PyArray_SIZE(a)
     with nogil:
         if typenum == cnp.NPY_FLOAT64:
-            status = fs_sum_all_f64(<double *>yp, <double *>xp, n)
+            status = f64(<double *>yp, <double *>xp, n)
         else:
-            status = fs_sum_all_f32(<float *>yp, <float *>xp, n)
-    raise_for(status, "sum_all")
+            status = f32(<float *>yp, <float *>xp, n)
+    raise_for(status, name)
     return y
+
+
+def sum_all(x):
+    return total_of(x, fs_sum_all_f32, fs_sum_all_f64, "sum_all")
+
+
+def mean_all(x):
+    return total_of(x, fs_mean_all_f32, fs_mean_all_f64, "mean_all")
