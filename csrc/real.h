@@ -38,16 +38,20 @@
 #define FS_PREFETCH_READ(p, n) __builtin_prefetch(FS_PLACE(p, n), 0)
 #define FS_FETCH(p, n) __builtin_prefetch(FS_PLACE(p, n), 0, 2) /* for reading, no nearer than the second cache */
 #define FS_PRAGMA(text) _Pragma(#text)
+/* FS_UNROLL_KNOWN is for a loop whose count only some callers know; Clang unrolls for them by itself, and warns of others. */
 #ifdef __clang__
 #define FS_UNROLL FS_PRAGMA(clang loop unroll(full))
+#define FS_UNROLL_KNOWN
 #else
 #define FS_UNROLL FS_PRAGMA(GCC unroll 16)
+#define FS_UNROLL_KNOWN FS_UNROLL
 #endif
 #else
 #define FS_INLINE static __forceinline
 #define FS_UNUSED
 #define FS_BARRIER() ((void)0)
 #define FS_UNROLL
+#define FS_UNROLL_KNOWN
 #define FS_PAUSE() ((void)0)
 #define FS_PREFETCH(p, n) ((void)(p), (void)(n))
 #define FS_PREFETCH_READ(p, n) ((void)(p), (void)(n))

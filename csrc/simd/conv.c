@@ -19,9 +19,9 @@ FS_INLINE void store_lanes(REAL *p, vec x, ptrdiff_t n) {
 FS_INLINE void pool_block(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line, ptrdiff_t window_h, ptrdiff_t window_w,
                           int relu, ptrdiff_t c, ptrdiff_t n) {
     vec best = load_lanes(z, n), at = v_set1((REAL)BYTE_BASE);
-    FS_UNROLL
+    FS_UNROLL_KNOWN
     for (ptrdiff_t r = 0; r < window_h; r++) {
-        FS_UNROLL
+        FS_UNROLL_KNOWN
         for (ptrdiff_t q = 0; q < window_w; q++) {
             if (r == 0 && q == 0) continue;
             const vec value = load_lanes(z + r * line + q * c, n);
@@ -64,9 +64,9 @@ void FS_SIMD(conv_pool)(REAL *y, uint8_t *code, const REAL *z, ptrdiff_t line, p
 FS_INLINE void unpool_block(REAL *z, const REAL *dy, const uint8_t *code, ptrdiff_t line, ptrdiff_t window_h,
                             ptrdiff_t window_w, ptrdiff_t c, ptrdiff_t n) {
     const vec g = load_lanes(dy, n), at = load_bytes(code, n);
-    FS_UNROLL
+    FS_UNROLL_KNOWN
     for (ptrdiff_t r = 0; r < window_h; r++) {
-        FS_UNROLL
+        FS_UNROLL_KNOWN
         for (ptrdiff_t q = 0; q < window_w; q++) {
             const vmask here = v_eq(at, v_set1((REAL)BYTE_BASE + (REAL)(r * window_w + q)));
             store_lanes(z + r * line + q * c, v_select(here, g, v_zero()), n);
