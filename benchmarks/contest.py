@@ -133,9 +133,9 @@ def contest(
     group: str, against: Sequence[str], threads: int, *, match: str = "", rounds: int = 15
 ) -> Iterator[dict[str, Any]]:
     """One row for each work of the group whose name holds `match`, as soon as it is measured."""
-    team = [Contestant(name, threads) for name in contestants(against)]
+    peaks = _peaks(threads) if any(work.flops and match in work.name for work in GROUPS[group]) else {}
+    team = [Contestant(name, threads) for name in contestants(against)]  # they begin by importing, on every core
     try:
-        peaks = _peaks(threads) if any(work.flops and match in work.name for work in GROUPS[group]) else {}
         for work in GROUPS[group]:
             if match not in work.name:
                 continue
