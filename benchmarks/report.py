@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
 _COMMANDS = {  # name of the results, and how they were made
     "steps": "steps --against torch,jax --threads 1,2",
-    "kernels": "kernels --against numpy,torch,sklearn --threads 1,2 --rounds 9",
+    "kernels": "kernels --against numpy,torch,sklearn --threads 1,2 --rounds 7",
     "overhead": "overhead --against torch",
     "estimators": "estimators --against sklearn --threads 1,2 --rounds 3",
     "scaling": "scaling --threads 1,2",

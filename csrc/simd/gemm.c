@@ -241,6 +241,8 @@ static void pack_rows(REAL *to, const REAL *b, ptrdiff_t b_row, ptrdiff_t k, ptr
     for (ptrdiff_t p = 0; p < k; p++, to += 2 * VL, b += b_row) {
         v_store(to, nv == 2 ? v_load(b) : v_load_n(b, last));
         v_store(to + VL, nv == 2 ? v_load_n(b + VL, last) : v_zero());
+        FS_FETCH(b, 2 * VL); /* the next panel: far from row to row, so that nothing else sends for it */
+        FS_FETCH(b, 3 * VL);
     }
 }
 
