@@ -133,7 +133,7 @@ static void mean_chunk(ptrdiff_t chunk, void *ctx) { visit_rows(ctx, chunk, take
 
 static void forward(job *g, fs_chunk_fn fn) {
     const shape *s = g->s;
-    if (s->c == 0) return;
+    if (s->c == 0 || s->out_w == 0) return; /* of adaptive windows there may be none along a row, and any number of rows */
     const ptrdiff_t taps = s->adaptive ? max(1, s->h * s->w / max(1, s->out_h * s->out_w)) : s->kernel_h * s->kernel_w;
     g->rows = max(1, MIN_CHUNK_WORK / max(1, s->out_w * s->c * taps));
     fs_parallel_for(ceil_div(s->n * s->out_h, g->rows), fn, g);
@@ -257,10 +257,10 @@ static void unpool_chunk(ptrdiff_t chunk, void *ctx) {
 
 static void spread_chunk(ptrdiff_t chunk, void *ctx) {
     job *g = ctx;
-    const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->images);
+    const ptrdiff_t end = min(g->s->n, (chunk + 1) * g->images), rows = g->s->out_w ? g->s->out_h : 0;
     for (ptrdiff_t n = chunk * g->images; n < end; n++) {
         zero_image(g, n);
-        for (ptrdiff_t i = 0; i < g->s->out_h; i++) visit_row(g, n * g->s->out_h + i, spread);
+        for (ptrdiff_t i = 0; i < rows; i++) visit_row(g, n * g->s->out_h + i, spread);
     }
 }
 

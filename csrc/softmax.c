@@ -39,7 +39,7 @@ static void run_piece(ptrdiff_t chunk, void *ctx) {
 
 static int run(job g) {
     const ptrdiff_t lines = g.outer * g.inner, size = lines * g.n;
-    if (lines == 0) return FS_OK;
+    if (lines == 0 || (g.n == 0 && !(g.reduced && g.forward))) return FS_OK; /* nothing to write, however many lines */
     g.width = size < SERIAL ? lines : PIECE / g.n > 0 ? PIECE / g.n : 1;
     if (g.inner > 1) {
         g.width = min(ceil_div(g.width, BUNDLE) * BUNDLE, g.inner);

@@ -41,7 +41,7 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
     int PyArray_CopyInto(cnp.ndarray dest, cnp.ndarray src) except -1
 
-DEF MAX_DIMS = 32
+DEF MAX_DIMS = 64  # NumPy's
 DEF LARGEST_STEP = 0x7fffffff  # of strides, paddings and the like: with a size it makes no number beyond ptrdiff_t
 DEF SMALL = 1024  # bytes up to which NumPy's own cache of small blocks is the faster one
 

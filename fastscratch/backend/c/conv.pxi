@@ -163,8 +163,9 @@ def conv2d_relu_backward(dy, y, x, w, stride, padding, dilation, groups, need_x,
 
 cdef tuple blocks_of(window, fs_conv *s, str kernel):
     """The shape after the pool."""
-    cdef ptrdiff_t height = window[0], width = window[1]
-    if height < 1 or width < 1 or height > s.out_h or width > s.out_w or height * width > 255:
+    cdef ptrdiff_t height, width
+    height, width = window
+    if height < 1 or width < 1 or height > s.out_h or width > s.out_w or height > 255 // width:
         raise ValueError(f"{kernel}: a window of {window} must be positive, fit into {(s.out_h, s.out_w)} pixels and hold "
                          "at most 255")
     return s.n, s.k, s.out_h // height, s.out_w // width

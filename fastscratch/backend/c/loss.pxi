@@ -20,15 +20,22 @@ cdef inline bint is_vector(object x, ptrdiff_t n):
     return isinstance(x, cnp.ndarray) and cnp.PyArray_NDIM(x) == 1 and cnp.PyArray_DIM(x, 0) == n
 
 
+cdef int refuse_vector(object x, str name, ptrdiff_t n, str kernel) except -1:
+    """Say why x is not what is_vector() asks for."""
+    if not isinstance(x, cnp.ndarray):
+        raise TypeError(f"{kernel}: {name} must be a NumPy array, got {type(x).__name__}")
+    raise ValueError(f"{kernel}: {name} must have shape ({n},), got {x.shape}")
+
+
 cdef cnp.ndarray scores(object x, object target, object weight, str kernel):
     """x as a matrix in C order, after a check that target and weight fit it."""
     cdef cnp.ndarray a = contiguous(x, "x", floating(x, "x"))
     if cnp.PyArray_NDIM(a) != 2:
         raise ValueError(f"{kernel}: x must have shape (rows, classes), got {x.shape}")
     if not is_vector(target, cnp.PyArray_DIM(a, 0)):
-        raise ValueError(f"{kernel}: target must have shape ({x.shape[0]},), got {target.shape}")
+        refuse_vector(target, "target", cnp.PyArray_DIM(a, 0), kernel)
     if weight is not None and not is_vector(weight, cnp.PyArray_DIM(a, 1)):
-        raise ValueError(f"{kernel}: weight must have shape ({x.shape[1]},), got {weight.shape}")
+        refuse_vector(weight, "weight", cnp.PyArray_DIM(a, 1), kernel)
     return a
 
 

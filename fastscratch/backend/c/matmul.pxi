@@ -91,11 +91,15 @@ cdef batched_product(cnp.ndarray a, bint a_t, cnp.ndarray b, bint b_t, batch, ke
         terms *= batch[axis]
     cdef cnp.ndarray a_offset = _offsets(a, batch, list(kept) + summed)
     cdef cnp.ndarray b_offset = _offsets(b, batch, list(kept) + summed)
-    shape = [batch[axis] for axis in kept] + [m, n]
-    cdef cnp.ndarray y = new_1d(count * m * n, typenum)
+    cdef cnp.npy_intp shape[MAX_DIMS]
+    cdef int nd = 0
+    for size in [batch[axis] for axis in kept] + [m, n]:
+        shape[nd] = size
+        nd += 1
+    cdef cnp.ndarray y = new_array(nd, shape, NULL, typenum)  # which refuses a product of sizes beyond a number's range
     if terms == 0:
         memset(cnp.PyArray_DATA(y), 0, cnp.PyArray_NBYTES(y))
-        return y.reshape(shape)
+        return y
     cdef void *yp = cnp.PyArray_DATA(y)
     cdef void *ap = cnp.PyArray_DATA(a)
     cdef void *bp = cnp.PyArray_DATA(b)
@@ -109,7 +113,7 @@ cdef batched_product(cnp.ndarray a, bint a_t, cnp.ndarray b, bint b_t, batch, ke
         else:
             status = fs_gemm_batched_f32(yp, ap, ao, a_row, a_col, bp, bo, b_row, b_col, count, terms, m, n, k)
     raise_for(status, kernel)
-    return y.reshape(shape)
+    return y
 
 
 def _broadcast(a, b, kernel):

@@ -25,7 +25,7 @@ cdef fs_pool image_sizes(input_shape, str kernel) except *:
     if len(input_shape) != 4 or min(input_shape) < 0:
         raise ValueError(f"{kernel}: the input must have 4 axes, got shape {input_shape}")
     s.n, s.c, s.h, s.w = input_shape
-    if s.h * s.w > 0x7fffffff:
+    if s.w > 0 and s.h > 0x7fffffff // s.w:
         raise ValueError(f"{kernel}: an image of {s.h} x {s.w} pixels is too large")
     s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = s.dilation_h = s.dilation_w = 1
     s.pad_h = s.pad_w = s.out_h = s.out_w = s.divisor = 0
@@ -50,7 +50,7 @@ cdef fs_pool pool_shape(input_shape, window, stride, padding, dilation, ceil_mod
     s.stride_h, s.stride_w = stride
     s.pad_h, s.pad_w = padding
     s.dilation_h, s.dilation_w = dilation
-    if min(*window, *stride, *dilation) < 1 or min(padding) < 0 or 2 * s.pad_h > s.kernel_h or 2 * s.pad_w > s.kernel_w:
+    if min(*window, *stride, *dilation) < 1 or min(padding) < 0 or s.pad_h > s.kernel_h // 2 or s.pad_w > s.kernel_w // 2:
         raise ValueError(f"{kernel}: kernel {window}, stride {stride} and dilation {dilation} must be positive, "
                          f"padding {padding} at most half of the kernel")
     if max(*window, *stride, *dilation) > LARGEST_STEP:

@@ -23,7 +23,7 @@ def run_fma(dtype, ptrdiff_t chunks, ptrdiff_t rounds):
     return flops
 
 
-def run_stream(cnp.ndarray room, ptrdiff_t chunks, ptrdiff_t rounds, bint write):
+def run_stream(cnp.ndarray room not None, ptrdiff_t chunks, ptrdiff_t rounds, bint write):
     """Walk the thirds y, x, z of a float32 array `rounds` times, each of `chunks` shares on its own: y = x + z / 2 (write),
     or the inner product of x and z; returns the bytes moved."""
     if cnp.PyArray_TYPE(room) != cnp.NPY_FLOAT32 or not cnp.PyArray_ISCARRAY(room):
