@@ -1,4 +1,4 @@
-"""What was found at the kernels' door by passing on what no operation would: an error, and nothing written where it may not be."""
+"""What was found at the kernels' door by passing on what no operation would: an error, and nothing written out of place."""
 
 from typing import Any
 
@@ -77,7 +77,13 @@ def test_as_many_axes_as_numpy_has(axes: int) -> None:
     values = np.random.default_rng(0).standard_normal((2, 3)).astype(F32)
     x = fs.from_numpy(values.reshape(2, *[1] * (axes - 2), 3))
     flat = fs.from_numpy(values)
-    for operation in (fs.exp, lambda t: fs.softmax(t, -1), lambda t: fs.logsumexp(t, -1), lambda t: t * 2, lambda t: t > 0):
+    for operation in (
+        fs.exp,
+        lambda t: fs.softmax(t, -1),
+        lambda t: fs.logsumexp(t, -1),
+        lambda t: t * 2,
+        lambda t: t > 0,
+    ):
         np.testing.assert_array_equal(operation(x).numpy().ravel(), operation(flat).numpy().ravel())
     fs.manual_seed(0)
     dropped = fs.nn.functional.dropout(x, 0.5)
