@@ -8,7 +8,7 @@
 ...         loss = model(fs.randn(16, 64)).square().mean()
 ...     loss.backward()
 >>> [row.key for row in prof.key_averages()]
-['forward', 'linear_forward', 'sum_all', 'div', 'linear_backward']
+['forward', 'linear_forward', 'mean_all', 'div', 'linear_backward']
 >>> row = prof.key_averages()[1]
 >>> row.count, row.flops, row.formula.flops
 (2, 76960, '2 y k + y given(b) + y given(activation)')
