@@ -30,11 +30,12 @@ def run(*, quick: bool = False) -> Result:
             )
             curves[name].append(training.last(history, "val_accuracy", CHANCE))
     rows = [_row(name, rates, curve) for name, curve in curves.items()]
-    widest = max(rows, key=lambda row: row[4])
+    width = max(row[4] for row in rows)
+    widest = ", ".join(row[0] for row in rows if row[4] == width)
     return Result(
         ("optimizer", "best rate", "its accuracy", "useful rates", "decades"),
         rows,
-        f"The window is widest for {widest[0]}: {widest[4]:g} decades.",
+        f"The widest window has {width:g} decades ({widest}).",
         lambda figure: _draw(figure, rates, curves),
         (7.5, 4.0),
     )

@@ -75,4 +75,4 @@ def _draw(figure: Any, curves: dict[tuple[str, float], list[float]]) -> None:
         ax.set(title=title, xlabel="epoch")
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("held-out accuracy")
-    axes[1].legend(fontsize=8)
+    axes[0].legend(fontsize=8, loc="lower right")  # where no line runs
