@@ -66,9 +66,8 @@ def _values_bound(
         lost = np.where(np.isfinite(lost), lost, 0)
         sizes = [np.square(np.abs(p - centre) + lost).sum(axis=1) for p in (x, z)]
         error = gamma * (2 * d + 16) * eps * (sizes[0][:, None] + sizes[1])
-        least = np.maximum(
-            k, np.finfo(np.float64).tiny
-        )  # k itself may have underflowed, and the error is in its exponent
+        # k itself may have underflowed, and the error is in its exponent
+        least = np.maximum(k, np.finfo(np.float64).tiny)
         moved = np.where(error < 700, least * np.expm1(np.minimum(error, 700)), 1)  # both kernels lie between 0 and 1
         return moved + k * 4 * eps * (2 - np.log(least))
     sizes_product = np.matmul(np.abs(x), np.abs(z).T)
