@@ -89,6 +89,22 @@ static int runs_avx512(void) {
 }
 #endif
 
+int fs_isa_built(int isa) {
+    switch (isa) {
+        case FS_BASELINE: return 1;
+#ifdef FS_HAVE_AVX2
+        case FS_AVX2: return 1;
+#endif
+#ifdef FS_HAVE_AVX512
+        case FS_AVX512: return 1;
+#endif
+#ifdef FS_HAVE_NEON
+        case FS_NEON: return 1;
+#endif
+        default: return 0;
+    }
+}
+
 int fs_isa_available(int isa) {
     switch (isa) {
         case FS_BASELINE: return 1;

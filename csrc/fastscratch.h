@@ -15,7 +15,8 @@ enum { FS_OK = 0, FS_ENOMEM = 1, FS_EINVAL = 2, FS_EINDEX = 3, FS_EDOMAIN = 4 };
 
 /* ---- dispatch.c: instruction sets, in the order of preference ---- */
 enum { FS_BASELINE = 0, FS_NEON = 1, FS_AVX2 = 2, FS_AVX512 = 3, FS_ISA_COUNT = 4 };
-int fs_isa_available(int isa); /* compiled in, and run by this processor and operating system */
+int fs_isa_built(int isa);     /* compiled in */
+int fs_isa_available(int isa); /* and run by this processor and operating system */
 int fs_isa_best(void);
 int fs_isa_get(void);
 int fs_isa_set(int isa); /* FS_EINVAL if not available; waits for the kernels between fs_begin() and fs_end() */

@@ -7,6 +7,7 @@ from numpy import dtype, finfo, iinfo
 
 from . import autograd, backend, cuda, linalg, metrics, nn, optim, random
 from .backend import get_num_threads, set_num_threads
+from .config import show_config
 from .device import channels_last, contiguous_format, device, preserve_format
 from .dtypes import (
     bool,

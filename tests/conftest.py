@@ -43,5 +43,7 @@ def use_threads(n: int) -> None:
 
 
 needs_extension = pytest.mark.skipif("c" not in fs.backend.available(), reason="the C extension is not built")
+# What concerns the kernels alone is tested once, not for each backend.
+on_kernels = pytest.mark.skipif(fs.backend.name() != "c", reason="tested on the c backend")
 # Asked for NumPy alone when it was imported, the package leaves NumPy its own memory.
 needs_our_memory = pytest.mark.skipif(fs.backend.name() == "numpy", reason="started on the NumPy backend")

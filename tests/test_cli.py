@@ -358,10 +358,3 @@ def test_without_data_the_embedded_digits_are_used_and_named(tmp_path: Path) -> 
     assert "digits (200 training" in line
     assert "mnist" in line  # why
     assert run_folder(tmp_path / "runs").is_dir()
-
-
-def test_info(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info"]) == 0
-    printed = capsys.readouterr().out
-    assert "threads" in printed
-    assert "backends" in printed

@@ -2,11 +2,14 @@
 
 import copy
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 import threading
 from ctypes.util import find_library
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -342,31 +345,128 @@ def test_without_a_wish_threads_are_the_smaller_of_affinity_and_quota(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
     monkeypatch.setattr(threads, "_cgroup_quota", lambda: quota)
-    assert threads.default_num_threads() == expected
+    number, reason = threads.default_threads()
+    assert number == expected
+    assert reason == ("CPU affinity" if quota >= 6 else f"cgroup quota of {quota:g} processors")
     monkeypatch.setenv("OMP_NUM_THREADS", "5,2")
-    assert threads.default_num_threads() == 5
+    assert threads.default_threads() == (5, "OMP_NUM_THREADS=5")
     monkeypatch.setenv("FASTSCRATCH_NUM_THREADS", "4")
-    assert threads.default_num_threads() == 4
+    assert threads.default_threads() == (4, "FASTSCRATCH_NUM_THREADS=4")
 
 
 @pytest.mark.parametrize(
-    ("files", "line", "expected"),
+    ("text", "expected"),
+    [("2", 2), (" 2 ", 2), ("2,1", 2), ("007", 7), ("9" * 30, threads.MOST), ("9" * 5000, threads.MOST)]
+    + [(text, 6) for text in ("", "0", "-1", "x", "1.5", "+2", "²", "٣", ",4", "2;1")],
+)
+def test_what_openmp_is_told(text: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no number of threads is passed over, as OpenMP does: it is not ours to complain about."""
+    monkeypatch.delenv("FASTSCRATCH_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "_usable", lambda: (6, "CPU affinity"))
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    assert threads.default_threads()[0] == expected
+    monkeypatch.setenv("FASTSCRATCH_NUM_THREADS", text)
+    if expected == 6 and text.partition(",")[0].strip():
+        with pytest.raises(ValueError, match="FASTSCRATCH_NUM_THREADS must be a whole number of at least 1"):
+            threads.default_threads()
+    else:
+        assert threads.default_threads()[0] == expected
+
+
+@pytest.mark.parametrize("error", [AttributeError("no such function"), PermissionError("not allowed")])
+def test_where_affinity_cannot_be_asked(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(pid: int) -> set[int]:
+        raise error
+
+    monkeypatch.setattr(threads.os, "sched_getaffinity", refused, raising=False)
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 12)
+    monkeypatch.setattr(threads, "_cgroup_quota", lambda: float("inf"))
+    assert threads._usable() == (12, "the number of processors")
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: None)
+    assert threads.usable_cores() == 1
+
+
+@needs_extension
+def test_more_threads_than_c_can_count_are_as_many_as_there_may_be() -> None:
+    fs.set_num_threads(10**30)
+    assert 1 <= fs.get_num_threads() <= threads.MOST
+    assert (fs.ones(300, 300) @ fs.ones(300, 300)).sum().item() == 300**3
+
+
+@needs_extension
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset")
+def test_taskset_limits_the_threads() -> None:
+    """What the system lets us run on is what we take, and what OpenMP would take."""
+    mine = sorted(os.sched_getaffinity(0))
+    code = "import fastscratch as fs; print(fs.get_num_threads(), fs.backend.threads.why(fs.get_num_threads()))"
+    for allowed in (mine[:1], mine[:2]):
+        listed = ",".join(map(str, allowed))
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("FASTSCRATCH_", "OMP_"))}
+        command = ["taskset", "-c", listed, sys.executable, "-c", code]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        number, reason = done.stdout.strip().split(" ", 1)
+        assert int(number) <= len(allowed), done.stderr
+        assert reason.startswith("cgroup") or (int(number), reason) == (len(allowed), "CPU affinity")
+
+
+INF = float("inf")
+V1, V2 = "cpu/x/cpu.cfs_quota_us", "cpu/x/cpu.cfs_period_us"
+
+
+@pytest.mark.parametrize(
+    ("files", "lines", "expected"),
     [
         ({"a/b/cpu.max": "150000 100000"}, "0::/a/b", 1.5),
+        ({"a/b/cpu.max": "30000 100000\n"}, "0::/a/b", 0.3),
         ({"a/cpu.max": "100000 100000", "a/b/cpu.max": "max 100000"}, "0::/a/b", 1.0),
-        ({"cpu/x/cpu.cfs_quota_us": "300000", "cpu/x/cpu.cfs_period_us": "100000"}, "4:cpu,cpuacct:/x", 3.0),
-        ({"cpu/x/cpu.cfs_quota_us": "-1", "cpu/x/cpu.cfs_period_us": "100000"}, "4:cpu:/x", float("inf")),
-        ({}, "0::/nowhere", float("inf")),
+        ({"a/cpu.max": "400000 100000", "a/b/cpu.max": "90000 30000", "a/b/c/cpu.max": "max 100000"}, "0::/a/b/c", 3.0),
+        ({"a/b/cpu.max": "100000 100000"}, "0::/a", INF),  # a group within ours
+        ({"cpu.max": "200000 100000"}, "0::/", 2.0),
+        ({"cpu.max": "200000 100000"}, "0::/docker/of/the/host", 2.0),
+        ({"cpu.max": "200000 100000", "b/cpu.max": "100000 100000"}, "0::/../b", 2.0),  # beside our namespace
+        ({"cpu.max": "max 100000"}, "0::/", INF),
+        ({"cpu.max": "max"}, "0::/", INF),
+        ({V1: "300000", V2: "100000"}, "4:cpu,cpuacct:/x", 3.0),
+        ({V1: "-1", V2: "100000"}, "4:cpu:/x", INF),
+        ({V1: "50000", V2: "100000", "cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "1"}, "4:cpu:/x/y", 0.5),
+        ({"cpu,cpuacct/cpu.cfs_quota_us": "150000", "cpu,cpuacct/cpu.cfs_period_us": "50000"}, "4:cpu,cpuacct:/", 3.0),
+        ({V1: "300000", V2: "100000"}, "5:cpuset:/x\n3:cpuacct:/x", INF),  # other controllers
+        ({V1: "300000", V2: "100000", "a/cpu.max": "200000 100000"}, "4:cpu:/x\n0::/a", 2.0),  # both at once
+        ({V1: "300000"}, "4:cpu:/x", INF),
+        ({}, "0::/nowhere", INF),
+        ({}, "", INF),
+        *[
+            ({"cpu.max": text}, "0::/", INF)
+            for text in ("", "x y", "1 2 3", "100000", "-5 100000", "0 100000", "5 0", "5 -1")
+        ],
+        ({"cpu.max": "9" * 400 + " 1"}, "0::/", INF),
+        ({"cpu.max": "9" * 5000 + " 1"}, "0::/", INF),
+        ({"cpu.max": b"\xff\xfe 100000"}, "0::/", INF),
+        *([({"\udcff/cpu.max": "100000 100000"}, b"0::/\xff", 1.0)] if sys.platform == "linux" else []),  # not UTF-8
+        *[
+            ({"cpu.max": "100000 100000"}, text, INF)
+            for text in ("nonsense", "0", "0:", ":", "4:memory:/", b"\xff\xff")
+        ],
+        ({"cpu.max": "100000 100000"}, "broken\n0::/", 1.0),
+        ({"cpu.max": "100000 100000"}, "0::/a\0b", 1.0),
     ],
 )
-def test_cgroup_quota(tmp_path, files: dict[str, str], line: str, expected: float) -> None:
-    root = tmp_path / "cgroup"
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    proc = tmp_path / "self"
-    proc.write_text(line + "\n")
-    assert threads._cgroup_quota(str(root), str(proc)) == expected
+def test_cgroup_quota(tmp_path: Path, files: dict[str, Any], lines: Any, expected: float) -> None:
+    """Groups of both versions, nested, without a limit, and files that are missing or say anything at all."""
+
+    def write(path: Path, content: Any) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    for name, content in files.items():
+        write(tmp_path / "cgroup" / name, content)
+    write(tmp_path / "self", lines)
+    assert threads._cgroup_quota(str(tmp_path / "cgroup"), str(tmp_path / "self")) == expected
+
+
+def test_without_a_cgroup_there_is_no_quota(tmp_path: Path) -> None:
+    assert threads._cgroup_quota(str(tmp_path), str(tmp_path / "nothing")) == INF
+    assert threads._cgroup_quota(str(tmp_path), str(tmp_path)) == INF  # a folder
 
 
 @needs_extension

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from types import ModuleType, TracebackType
 from typing import Any
 
-from . import _numpy, algorithm, check
+from . import _numpy, algorithm, check, threads
 from .parity import BackendMismatch
-from .threads import default_num_threads
 
 __all__ = [
     "BackendMismatch",
@@ -150,18 +149,37 @@ def compiler() -> str | None:
     return None if _c is None else _c.compiler()
 
 
+def build() -> dict[str, Any]:
+    """How the extension was built: ``extension`` (its file), ``compiler``, ``openmp``, ``instruction_sets`` that it holds,
+    whether this machine runs them or not. Without it, ``missing`` says why it is not there.
+    """
+    if _c is None:
+        return {"missing": str(_missing)}
+    return {
+        "extension": _c.__file__,
+        "compiler": compiler(),
+        "openmp": _c.has_openmp(),
+        "instruction_sets": _c.isas_built(),
+    }
+
+
 def set_num_threads(n: int) -> None:
     """Let kernels use up to n threads. Results do not depend on n."""
     if not isinstance(n, int) or isinstance(n, bool):
         raise TypeError(f"the number of threads must be an int, got {type(n).__name__}")
     if n < 1:
         raise ValueError(f"the number of threads must be at least 1, got {n}")
+    _ask_for_threads(n, f"set_num_threads({n})")
+
+
+def _ask_for_threads(n: int, reason: str) -> None:
     if _c is not None:
-        _c.set_num_threads(n)
+        threads.asked = n, reason
+        _c.set_num_threads(min(n, threads.MOST))
 
 
 def get_num_threads() -> int:
-    """How many threads a kernel would use at most; 1 on NumPy and in a forked child."""
+    """How many threads a kernel would use at most; 1 without the extension and in a forked child."""
     return 1 if _c is None else _c.get_num_threads()
 
 
@@ -254,7 +272,7 @@ def _start() -> None:
     """The backend that the environment asks for."""
     wanted = os.environ.get("FASTSCRATCH_BACKEND", "")
     if _c is not None:
-        _c.set_num_threads(default_num_threads())
+        _ask_for_threads(*threads.default_threads())
         if os.environ.get("FASTSCRATCH_NO_CACHE", "0") not in ("", "0"):
             _c.set_cache_cap(0)
     if not wanted and _c is None:

@@ -1,12 +1,11 @@
-"""`fastscratch info`: what is in force."""
+"""`fastscratch info`: what is in force, and why."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from .. import backend
-from ..train import runs
+from ..config import configuration, told
 from .common import Out, add_json, describe
 
 _EXAMPLES = """examples:
@@ -17,17 +16,15 @@ _EXAMPLES = """examples:
 
 def add(commands: Any) -> None:
     """The command's parser."""
-    words = describe("Say which version, backend, instruction sets and threads are in force.", _EXAMPLES)
-    add_json(commands.add_parser("info", help="version, backend, instruction sets, threads", **words))
+    words = describe("Say which version, build, instruction sets, threads and extras are in force, and why.", _EXAMPLES)
+    add_json(commands.add_parser("info", help="version, build, instruction sets, threads", **words))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
     out = Out(arguments.json)
-    known = {**runs.environment(), "backends": list(backend.available()), "available sets": list(backend.isas())}
+    known = configuration()
     if not out.as_json:
-        for name, value in known.items():
-            shown = ", ".join(value) if isinstance(value, list) else value
-            out.say(f"{name:<16} {shown or 'none: the extension is not built'}")
+        out.say(told(known))
     out.give(known)
     return 0

@@ -13,19 +13,14 @@
 """
 
 import json
-import os
-import platform
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import __version__, backend
+from .. import __version__
+from ..config import environment
 from ..files import atomic_write
-from ..machine import processor
 from .settings import Settings, read_settings, resolve
 
 CONFIG = "config.toml"
@@ -117,18 +112,3 @@ def write_json(path: Path, value: Any) -> None:
     """A JSON file, whole or not at all."""
     with atomic_write(path) as file:
         file.write((json.dumps(value, indent=2) + "\n").encode())
-
-
-def environment() -> dict[str, Any]:
-    """What a result may depend on, to be kept beside it."""
-    return {
-        "fastscratch": __version__,
-        "python": sys.version.split()[0],
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "processor": processor(),
-        "backend": backend.name(),
-        "instruction_set": backend.get_isa(),
-        "threads": backend.get_num_threads(),
-        "cpus": os.cpu_count(),
-    }

@@ -12,6 +12,8 @@ static void availability(void) {
     EXPECT(!fs_isa_available(-1));
     EXPECT(!fs_isa_available(FS_ISA_COUNT));
     EXPECT(fs_isa_available(fs_isa_best()));
+    EXPECT(!fs_isa_built(-1) && !fs_isa_built(FS_ISA_COUNT));
+    for (int isa = 0; isa < FS_ISA_COUNT; isa++) EXPECT(fs_isa_built(isa) || !fs_isa_available(isa));
     for (int isa = fs_isa_best() + 1; isa < FS_ISA_COUNT; isa++) EXPECT(!fs_isa_available(isa));
 }
 

@@ -2,6 +2,7 @@
 
 cdef extern from "fastscratch.h" nogil:
     enum: FS_BASELINE, FS_NEON, FS_AVX2, FS_AVX512, FS_ISA_COUNT
+    int fs_isa_built(int isa)
     int fs_isa_available(int isa)
     int fs_isa_best()
     int fs_isa_get()
@@ -32,6 +33,11 @@ _ISA_NAMES = {FS_BASELINE: "baseline", FS_NEON: "neon", FS_AVX2: "avx2", FS_AVX5
 fs_threads_init()
 fs_dispatch_init()
 fs_isa_set(fs_isa_best())
+
+
+def isas_built():
+    """The instruction sets that this build holds, narrowest first."""
+    return [_ISA_NAMES[i] for i in range(FS_ISA_COUNT) if fs_isa_built(i)]
 
 
 def isas_available():
