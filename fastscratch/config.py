@@ -74,7 +74,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
     Notes
     -----
-    Loads none of the extras. The modes are those of ``numpy.show_config``; ``python -m fastscratch info`` prints the same.
+    Loads none of the extras. The modes are those of ``numpy.show_config``; ``fastscratch info`` prints the same.
 
     Examples
     --------

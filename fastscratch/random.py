@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .tensor import Tensor
+from .turns import Turn
 
 _MASK = (1 << 64) - 1
 
@@ -24,6 +25,7 @@ class Generator:
     def __init__(self, device: str = "cpu") -> None:
         if device != "cpu":
             raise RuntimeError(f"only the cpu has a generator here, got {device!r}")
+        self._turn = Turn()
         self.seed()
 
     def manual_seed(self, seed: int) -> "Generator":
@@ -39,7 +41,8 @@ class Generator:
     def numpy(self) -> "np.random.Generator":
         """The stream for permutations and initial values; made when first asked for, which keeps the import light."""
         if self._numpy is None:
-            self._numpy = np.random.Generator(np.random.PCG64(self._seed))
+            with self._turn.lock:
+                self._numpy = self._numpy or np.random.Generator(np.random.PCG64(self._seed))
         return self._numpy
 
     def seed(self) -> int:
@@ -53,8 +56,9 @@ class Generator:
 
     def next_key(self) -> tuple[int, int]:
         """(seed, number of this key): the two words that select an independent stream of a counter-based generator."""
-        key = (self._seed, self._keys)
-        self._keys += 1
+        with self._turn.lock:  # no key is given to two threads
+            key = (self._seed, self._keys)
+            self._keys += 1
         return key
 
     def get_state(self) -> Tensor:

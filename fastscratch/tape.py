@@ -225,7 +225,7 @@ def _call_hooks(hooks: dict[int, Callable[..., Any]], gradient: Array) -> Array:
 def _retain(node: Node, dy: Array, given: _Given) -> None:
     tensor = node.retained()
     if tensor is not None and tensor._node is not None:  # it may have been frozen since
-        tensor._accumulate(given.own(dy) if tensor.grad is None else dy)
+        tensor._accumulate(dy, given.own)
 
 
 class set_grad_enabled:

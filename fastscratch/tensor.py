@@ -17,9 +17,11 @@ from . import backend, dtypes, tape
 from .device import CPU, device
 from .quiet import quiet
 from .tape import Gradient, Node
+from .turns import Turn
 
 Array = np.ndarray[Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
+_turn = Turn()  # to add to a leaf's gradient
 
 
 class Tensor(tape.Tracked):
@@ -244,13 +246,14 @@ class Tensor(tape.Tracked):
 
         return HookHandle(node.hooks, on_array)
 
-    def _accumulate(self, gradient: Array) -> None:
-        """Add to .grad; the first gradient becomes .grad, so it must be nobody else's."""
-        if self.grad is None:
-            self.grad = wrap(gradient)
-        else:
-            np.add(self.grad.array, gradient, out=self.grad.array)
-            self.grad.touch()
+    def _accumulate(self, gradient: Array, own: Callable[[Array], Array]) -> None:
+        """Add to .grad; the first gradient becomes .grad, as own() gives it. Threads that share a leaf take turns."""
+        with _turn.lock:
+            if self.grad is None:
+                self.grad = wrap(own(gradient))
+            else:
+                np.add(self.grad.array, gradient, out=self.grad.array)
+                self.grad.touch()
 
     # ---- to Python and NumPy ----
 
@@ -572,10 +575,9 @@ def history(x: Tensor) -> Node | None:
     """Where x came from. A view's history is written anew when its base was changed in place since."""
     base = x._base
     if base is not None and base._node is not x._base_node:
-        x._base_node = base._node
-        x._node = None
-        if base._node is not None:
-            x._node = Node(_read_gradient, (base._node,), (places(x.array, base.array), base.shape))
+        past = base._node
+        x._node = None if past is None else Node(_read_gradient, (past,), (places(x.array, base.array), base.shape))
+        x._base_node = past  # last: another thread that asks meanwhile writes the same history
     return x._node
 
 

@@ -262,3 +262,12 @@ def test_like_torch() -> None:
         shape = (4, 5, 2) if operation is layer_norm else 2
         got = operation(fs.from_numpy(arrays[0]), shape).numpy()
         np.testing.assert_allclose(got, twin(torch.from_numpy(arrays[0]), shape).numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_a_batch_that_is_refused_does_not_count() -> None:
+    layer = fs.nn.BatchNorm1d(3)
+    with pytest.raises(ValueError, match="value"):
+        layer(fs.ones(1, 3))
+    assert layer.num_batches_tracked.item() == 0
+    layer(fs.ones(2, 3))
+    assert layer.num_batches_tracked.item() == 1

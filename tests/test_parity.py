@@ -16,8 +16,8 @@ from fastscratch.backend.parity import compare
 # Settings and state of the extension, and what the profiler times to find the machine's limits: they have no twin.
 CONFIGURATION = {
     "best_isa", "compiler", "empty_cache", "get_isa", "get_num_threads", "has_openmp", "isas_available", "isas_built",
-    "memory_stats", "reset_peak_memory", "run_fma", "run_stream", "set_cache_cap", "set_conv_algorithm", "set_isa", "set_num_threads",
-    "take_memory_for_numpy",
+    "memory_stats", "reset_peak_memory", "run_fma", "run_stream", "set_cache_cap", "set_conv_algorithm", "set_isa",
+    "set_num_threads", "take_memory_for_numpy",
     "parameter_functions", "tape_functions",
 }  # fmt: skip
 KERNELS = list(fs.backend._numpy.__all__)

@@ -74,14 +74,14 @@ class _BatchNorm(Module):
             wanted = " or ".join(map(str, self._ndims))
             raise ValueError(f"{self._get_name()}: expected an input with {wanted} axes, got shape {input.shape}")
         momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            tracked = self.num_batches_tracked.array
-            tracked[...] = batches = tracked.item() + 1  # as Python's number: a ufunc takes ten times as long
+        tracked = self.num_batches_tracked.array if self.training and self.num_batches_tracked is not None else None
+        if tracked is not None:
+            batches = tracked.item() + 1  # as Python's number: a ufunc takes ten times as long
             if self.momentum is None:  # the mean over all batches so far
                 momentum = 1.0 / batches
         own_statistics = self.training or self.running_mean is None
         keep = not self.training or self.track_running_stats
-        return operation(
+        output = operation(
             input,
             self.running_mean if keep else None,
             self.running_var if keep else None,
@@ -91,6 +91,9 @@ class _BatchNorm(Module):
             momentum,
             self.eps,
         )
+        if tracked is not None:
+            tracked[...] = batches  # here, since a batch that was refused does not count
+        return output
 
     def extra_repr(self) -> str:
         """Size and options."""

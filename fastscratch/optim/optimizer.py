@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import chain
-from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -12,19 +11,10 @@ from ..gradients import forget, zero
 from ..quiet import quiet
 from ..tape import enable_grad
 from ..tensor import Tensor, as_array, wrap
+from ..turns import Turn
 from .batch import Batch, Plan, gather, settle
 
 Group = dict[str, Any]
-
-
-class _Turn:
-    """A lock: the lists that a step hands to a kernel stay as they are until it is done. A copy's lock is its own."""
-
-    def __init__(self) -> None:
-        self.lock = RLock()
-
-    def __reduce__(self) -> Any:
-        return _Turn, ()
 
 
 class Optimizer:
@@ -62,7 +52,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self._plans: dict[int, Plan] = {}  # by the place of the group
-        self._turn = _Turn()
+        self._turn = Turn()  # the lists that a step hands to a kernel stay as they are until it is done
         self._opt_called = False  # schedulers ask
         groups = list(_ordered(params))
         if not groups:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,11 +15,12 @@ import numpy as np
 from .. import backend
 from ..files import atomic_write
 from ..machine import processor
+from ..turns import Turn
 
 _SIZES = tuple(24_000 * 4**i for i in range(7))  # bytes in use: from the first cache of one core to memory
 _TRIALS, _SAMPLE = 8, 0.0005  # the best of so many samples, which last so many seconds at least
 _measured: dict[tuple[str, int], "Limits"] = {}
-_lock = threading.Lock()
+_lock = Turn()
 
 
 class Limits(NamedTuple):
@@ -84,7 +84,7 @@ def limits(isa: str | None = None, threads: int | None = None) -> Limits:
     key = current_setting() if isa is None else (isa, 1 if isa == "numpy" else threads or backend.get_num_threads())
     if isa is None and threads is not None and key[0] != "numpy":
         key = key[0], threads
-    with _lock:
+    with _lock.lock:
         if key not in _measured:
             _measured[key] = _saved(*key) or _measure(*key)
         return _measured[key]
@@ -97,7 +97,7 @@ def measure_limits(save: bool = False) -> Limits:
     and number of threads, and later processes do not measure.
     """
     key = current_setting()
-    with _lock:
+    with _lock.lock:
         _measured[key] = found = _measure(*key)
     if save:
         _save(found)

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from .. import backend
 from ..backend.parity import describe
+from ..turns import Turn
 from .averages import Averages, average
 from .formulas import FORMULAS, Work
 from .measure import Limits, current_setting, limits
 from .trace import chrome_trace
 
 _clock = time.perf_counter_ns
-_lock = threading.Lock()
+_lock = Turn()
 _running: tuple["profile", ...] = ()
 
 
@@ -74,7 +75,7 @@ class profile:
     def start(self) -> None:
         """Begin; whatever was recorded before is forgotten. RuntimeError if it runs already."""
         global _running  # noqa: PLW0603
-        with _lock:
+        with _lock.lock:
             if self in _running:
                 raise RuntimeError("this profile is running already")
             self._events, self._stop = [], 0
@@ -86,7 +87,7 @@ class profile:
     def stop(self) -> None:
         """End. RuntimeError if it does not run."""
         global _running  # noqa: PLW0603
-        with _lock:
+        with _lock.lock:
             if self not in _running:
                 raise RuntimeError("this profile is not running")
             self._stop = _clock()

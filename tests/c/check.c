@@ -22,11 +22,12 @@ static char case_name[256];
 static int failures, quiet;
 static uint64_t digest, random_state;
 
-static atomic_int starve_from = -1, requests;
+static atomic_int starve_from = -1, requests, starved;
 
 static int refused(void) {
-    const int from = atomic_load(&starve_from);
-    return from >= 0 && atomic_fetch_add(&requests, 1) >= from;
+    const int from = atomic_load(&starve_from), refuse = from >= 0 && atomic_fetch_add(&requests, 1) >= from;
+    if (refuse) atomic_store(&starved, 1);
+    return refuse;
 }
 
 /* AddressSanitizer's malloc holds its locks over no fork, so that a child may wait for ever for a thread which it does not
@@ -58,7 +59,11 @@ void check_malloc_free(void *p) {
 void *check_alloc(size_t bytes) { return refused() ? NULL : guard_take(bytes); }
 void check_free(void *p) { guard_give(p); }
 
-void check_starve(int from) { atomic_store(&starve_from, from); }
+void check_starve(int from) {
+    atomic_store(&starve_from, from);
+    atomic_store(&starved, 0);
+}
+int check_starved(void) { return atomic_load(&starved); }
 
 void check_fails_quietly(int q) { quiet = q; }
 
@@ -91,9 +96,9 @@ void check_case(const char *format, ...) {
 }
 
 int check_status(const char *file, int line, int status, const char *call) {
-    const int starved = atomic_load(&starve_from) >= 0 && atomic_load(&requests) > atomic_load(&starve_from);
-    if (status == FS_ENOMEM && starved) return 0;
-    if (starved && status == FS_OK) check_fail(file, line, "FS_OK although it got no memory: %s", call);
+    const int got_none = atomic_load(&starve_from) >= 0 && atomic_load(&requests) > atomic_load(&starve_from);
+    if (status == FS_ENOMEM && got_none) return 0;
+    if (got_none && status == FS_OK) check_fail(file, line, "FS_OK although it got no memory: %s", call);
     if (status != FS_OK) check_fail(file, line, "status %d of %s", status, call);
     return status == FS_OK;
 }

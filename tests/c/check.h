@@ -39,6 +39,7 @@ void check_free(void *p);
 
 /* In each case, such requests are refused from this one on (0: the first); -1: none is. */
 void check_starve(int from);
+int check_starved(void); /* was any, since the last check_starve? */
 
 /* The next case of the running test: its name for messages. Gives back the buffers of the case before. */
 void check_case(const char *format, ...) CHECK_PRINTF(1);

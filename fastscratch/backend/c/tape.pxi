@@ -381,14 +381,21 @@ cdef object own(dict owners, cnp.ndarray gradient):
 
 cdef int retain(object node, object dy, dict owners) except -1:
     """Add to the .grad of the tensor that the node stands for, if it is still there and still wants one."""
-    cdef object tensor = (<object>fs_slot(node, RETAINED))()
+    cdef object tensor = (<object>fs_slot(node, RETAINED))(), first
     if tensor is None or fs_slot(tensor, NODE) == Py_None_:
         return 0
-    if tensor.grad is None:
-        tensor.grad = _wrap(own(owners, dy))
-    else:
-        tensor._accumulate(dy)
+    if fs_slot(tensor, GRAD) == Py_None_:
+        first = _wrap(own(owners, dy))
+        if fs_slot(tensor, GRAD) == Py_None_:  # still: another thread may have come while this one copied
+            fs_replace(tensor, GRAD, first)
+            return 0
+    tensor._accumulate(dy, _copied)
     return 0
+
+
+def _copied(cnp.ndarray gradient):
+    """What becomes a gradient where the one that was there has gone meanwhile."""
+    return (<object>gradient).copy(order="K")
 
 
 def _walk(roots, wanted, bint retain_graph):
