@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ASAN = $(shell $(CC) -print-file-name=libasan.so)
 
-.PHONY: build test test-c test-numpy test-check bench lint format asan ctest clean
+.PHONY: build test test-c test-numpy test-check bench lint format asan ctest cross matrix clean
 
 build: $(VENV)/ready ## an editable install with everything the tests need
 
@@ -49,6 +49,12 @@ asan: build ## AddressSanitizer and UndefinedBehaviorSanitizer over the kernel t
 	cd build/asan && LD_PRELOAD=$(ASAN) ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 PYTHONPATH=. OMP_NUM_THREADS=2 \
 		$(abspath $(BIN))/python -m pytest -p no:cacheprovider tests/test_parity.py
 	$(MAKE) -C tests/c run-sanitized CC="$(CC)"
+
+cross: ## the kernels by Clang, tested, and for Windows by MinGW-w64, compiled: CLANG=clang-14 names another Clang
+	$(MAKE) -C tests/c run-clang compile-mingw
+
+matrix: build ## wheels for every CPython to be had, installed and tested as a user would; minutes for each
+	cd tests && $(abspath $(BIN))/python -m reliability.matrix $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info fastscratch/backend/_c.c fastscratch/backend/_c.*.so
