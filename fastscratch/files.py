@@ -10,9 +10,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
+from pathlib import Path
 from typing import IO, Any, Literal
 
 StrPath = str | os.PathLike[str]
+
+_PREFIX, _SUFFIX = ".fastscratch-", ".tmp"  # of temporary files
 
 # What the disk can answer to a write; the interpreter does not say which file it was about.
 _DISK_FAULTS = frozenset(
@@ -113,7 +116,7 @@ def atomic_write(path: StrPath, mode: Literal["wb", "w"] = "wb") -> Iterator[IO[
         raise ValueError(f"mode must be 'wb' or 'w', got {mode!r}")
     target = os.path.realpath(os.fspath(path))
     permissions = _permissions_of(target)
-    temporary = os.path.join(os.path.dirname(target), f".fastscratch-{os.urandom(6).hex()}.tmp")
+    temporary = os.path.join(os.path.dirname(target), f"{_PREFIX}{os.urandom(6).hex()}{_SUFFIX}")
     text: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
     try:
         with open(temporary, mode.replace("w", "x"), **text) as file:
@@ -142,6 +145,11 @@ def rename(source: StrPath, target: StrPath) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def leftovers(folder: StrPath) -> list[Path]:
+    """What writers that were killed left half-written in a folder and those below it."""
+    return list(Path(folder).rglob(f"{_PREFIX}*{_SUFFIX}"))
 
 
 def name_disk_fault(error: OSError, path: StrPath) -> None:

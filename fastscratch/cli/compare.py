@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..train import runs
+from ..train.claim import claim
 from ..train.grid import FAILED, Cell, read_grid
 from ..train.log import Log
-from ..train.session import Splits, load
+from ..train.session import Session, Splits, load
 from ..train.trainer import NonFiniteLossError
 from .common import Out, add_json, describe
 from .comparison import finished_row, markdown, write_csv
@@ -78,11 +79,16 @@ def _train(cell: Cell, folder: Path, board: Board, data: dict[Any, Splits]) -> b
         data.clear()  # one data set at a time: they are large
         data[key] = load(cell.settings)
     session = start(cell.settings, data[key])
+    folder.mkdir(parents=True, exist_ok=True)
+    with claim(folder):
+        return _train_in(folder, cell, session, board)
+
+
+def _train_in(folder: Path, cell: Cell, session: Session, board: Board) -> bool:
     watchers = [CellWatcher(board, cell.name)]
     if cell.state(folder) == "begun":
         session.resume(folder, watchers)
     else:
-        folder.mkdir(parents=True, exist_ok=True)
         runs.describe_run(folder, session.settings)
     try:
         session.fit(folder, watchers)

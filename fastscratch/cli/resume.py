@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..train import runs
+from ..train.claim import claim
 from ..train.log import Log
+from ..train.settings import Settings
 from .common import Out, add_json, describe, say_results
 from .train import finish, start
 
@@ -31,6 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Resume, and finish as `train` does."""
     folder, out = Path(arguments.folder), Out(arguments.json)
     settings = runs.settings_of(folder)
+    with claim(folder):
+        return _resume(folder, settings, out)
+
+
+def _resume(folder: Path, settings: Settings, out: Out) -> int:
     runs.checkpoint(folder, "last")  # before data is read in vain
     session = start(settings)
     session.resume(folder)

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import backend
 from ..train import runs
+from ..train.claim import claim
 from ..train.log import Log
 from ..train.session import Session
 from ..train.settings import Settings, resolve
@@ -50,9 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     name = settings.model.rpartition(":")[2]
     folder = runs.start_run(settings.runs, name, session.settings)
-    out.log = Log(folder / "log.txt")
-    out.say("\n".join(lines))
-    return finish(session, folder, out)
+    with claim(folder):
+        out.log = Log(folder / "log.txt")
+        out.say("\n".join(lines))
+        return finish(session, folder, out)
 
 
 def start(settings: Settings, data: Any = None) -> Session:
