@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ASAN = $(shell $(CC) -print-file-name=libasan.so)
 
-.PHONY: build test test-c test-numpy test-check bench lint format asan ctest cross matrix clean
+.PHONY: build test test-c test-numpy test-check bench lint format asan ctest cross matrix sanitize fuzz faults soak clean
 
 build: $(VENV)/ready ## an editable install with everything the tests need
 
@@ -53,8 +53,25 @@ asan: build ## AddressSanitizer and UndefinedBehaviorSanitizer over the kernel t
 cross: ## the kernels by Clang, tested, and for Windows by MinGW-w64, compiled: CLANG=clang-14 names another Clang
 	$(MAKE) -C tests/c run-clang compile-mingw
 
+# The long checks; each leaves its result in docs/reliability.md. ARGS is passed on: make fuzz ARGS="idx --minutes 2"
+LONG = cd tests && $(abspath $(BIN))/python -m reliability
+
 matrix: build ## wheels for every CPython to be had, installed and tested as a user would; minutes for each
-	cd tests && $(abspath $(BIN))/python -m reliability.matrix $(ARGS)
+	$(LONG).matrix $(ARGS)
+
+sanitize: build ## the whole test suite under both sanitizers on every instruction set; goes on where it was stopped
+	$(LONG).sanitize $(ARGS)
+
+fuzz: build ## coverage-guided fuzzing of the parsers and of kernel arguments
+	$(BIN)/pip install -q atheris
+	$(LONG).fuzz $(ARGS)
+
+faults: build ## a training that is killed 200 times; full disks, folders that go away
+	$(LONG).faults $(ARGS)
+
+MINUTES ?= 20
+soak: build ## nothing grows in MINUTES of training, predicting and fitting
+	$(LONG).soak $(MINUTES)
 
 clean:
 	rm -rf build dist *.egg-info fastscratch/backend/_c.c fastscratch/backend/_c.*.so

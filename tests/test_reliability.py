@@ -1,11 +1,19 @@
 """The page of the long checks, and a quick slice of each of them."""
 
 import json
+import random
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import needs_extension
+from reliability import arguments, parsers, soak
 from reliability.record import CHECKS, DOCS, load, record, write_page
+
+import fastscratch as fs
 
 RESULT: dict[str, Any] = {
     "command": "make fuzz",
@@ -29,6 +37,8 @@ def test_a_record_goes_into_its_file_and_onto_the_page(tmp_path: Path) -> None:
     assert page.count("not yet run") == len(CHECKS) - 1
     record("fuzz", {**RESULT, "ok": False}, tmp_path)
     assert "| `make fuzz` | **failed** |" in (tmp_path / "reliability.md").read_text()
+    record("fuzz", {**RESULT, "ok": False, "left": "the kernels"}, tmp_path)
+    assert "| `make fuzz` | not finished: the kernels |" in (tmp_path / "reliability.md").read_text()
 
 
 def test_a_record_that_says_too_little_is_refused(tmp_path: Path) -> None:
@@ -48,3 +58,62 @@ def test_the_page_is_that_of_its_records(tmp_path: Path) -> None:
             (tmp_path / "reliability" / f"{name}.json").write_text(json.dumps(load(name)))
     write_page(tmp_path)
     assert (tmp_path / "reliability.md").read_text() == (DOCS / "reliability.md").read_text()
+
+
+# ---- slices ----
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="files in memory, forbidden pages and forks are Linux's")
+
+
+@needs_linux
+@pytest.mark.parametrize("parser", parsers.PARSERS)
+def test_the_corpus_reaches_nearly_every_line_of_a_parser(parser: str) -> None:
+    inputs = parsers.corpus(parser)
+    assert sum(map(len, inputs)) < 16_000
+    _, reached = parsers.covering(parser, inputs)
+    lines = parsers.lines_of(parser)
+    assert len(reached) >= 0.95 * len(lines), sorted(lines - reached)
+
+
+@needs_linux
+@pytest.mark.parametrize("parser", parsers.PARSERS)
+def test_some_mutations_of_the_corpus(parser: str) -> None:
+    """By chance alone, where `make fuzz` is guided by what it reaches."""
+    rng, memory, inputs = random.Random(0), parsers.Memory(), parsers.corpus(parser)
+
+    def blindly(data: bytes, size: int) -> bytes:
+        changed = bytearray(data or b"x")
+        changed[rng.randrange(len(changed))] = rng.randrange(256)
+        return bytes(changed[:size])
+
+    for seed in range(1000):
+        content = parsers.MUTATIONS[parser](rng.choice(inputs), 4096, seed, blindly)
+        parsers.CHECKS[parser](memory.hold(content), content)
+
+
+@needs_linux
+@needs_extension
+def test_some_arguments_of_kernels() -> None:
+    rng = random.Random(0)
+    try:
+        for _ in range(500):
+            arguments.check(rng.randbytes(96))
+    finally:
+        fs.backend.set_conv_algorithm("auto")
+
+
+@needs_linux
+def test_a_training_that_is_killed_a_few_times() -> None:
+    command = [sys.executable, "-m", "reliability.faults", "--quick", "--kills", "10", "--inside", "6"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^kills +10$", done.stdout, re.MULTILINE)
+
+
+def test_what_grows_is_noticed() -> None:
+    flat = [{"resident": 10 << 20, "in use": 1000, "files": 5, "threads": 1, "objects": 10_000} for _ in range(20)]
+    assert soak.judged(flat)["ok"]
+    for name, step in (("resident", 1 << 20), ("in use", 64), ("files", 1), ("threads", 1), ("objects", 50)):
+        growing = [{**seen, name: seen[name] + step * i} for i, seen in enumerate(flat)]
+        assert not soak.judged(growing)["ok"], name
+    assert not soak.judged(flat[:5])["ok"]

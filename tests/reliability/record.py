@@ -42,7 +42,8 @@ def record(name: str, result: Result, docs: Path = DOCS) -> None:
         One of CHECKS.
     result : dict
         command (str), ok (bool), seconds (float) and counts (dict of label to number or text); if there is more to say,
-        rows: a list of dicts of the same keys, which becomes a table. What else it holds is kept in the JSON file alone.
+        rows: a list of dicts of the same keys, which becomes a table; if nothing failed but something is still to be run,
+        left (str). What else it holds is kept in the JSON file alone.
     docs : path
         The folder of the page.
     """
@@ -107,7 +108,9 @@ def _summary(name: str, found: Result | None) -> Result:
 
 
 def _verdict(found: Result) -> str:
-    return "passed" if found["ok"] else "**failed**"
+    if found["ok"]:
+        return "passed"
+    return f"not finished: {found['left']}" if found.get("left") else "**failed**"
 
 
 def _section(name: str, found: Result) -> str:
