@@ -62,7 +62,9 @@ def test_the_page_is_that_of_its_records(tmp_path: Path) -> None:
 
 # ---- slices ----
 
-needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="files in memory, forbidden pages and forks are Linux's")
+needs_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="files in memory, forbidden pages and forks are Linux's"
+)
 
 
 @needs_linux

@@ -13,7 +13,9 @@ if not CSRC.is_dir():
     pytest.skip("the kernels' sources are not part of a wheel", allow_module_level=True)
 SOURCES = sorted(path for kind in ("*.c", "*.h", "*.def") for path in CSRC.rglob(kind))
 GUARDED = {"real.h", "cpu.h"}  # for each compiler what it has
-GNU = re.compile(r"__attribute__|__builtin_\w+|__asm|\basm\b|typeof|__extension__|__int128|__thread|#pragma GCC|\balloca\b")
+GNU = re.compile(
+    r"__attribute__|__builtin_\w+|__asm|\basm\b|typeof|__extension__|__int128|__thread|#pragma GCC|\balloca\b"
+)
 
 
 def code(path: Path) -> str:
@@ -48,7 +50,9 @@ def test_openmp_counts_with_a_signed_index() -> None:
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.parent.name == "simd"], ids=lambda path: path.name)
 def test_registers_are_made_by_instructions(path: Path) -> None:
     """Clang and GCC initialize a register like an array and compute on it with operators; to MSVC it is an opaque union."""
-    assert not re.findall(r"\((?:vec|vmask|words|__m\d+[id]?|\w+x\d_t)\)\s*\{|\b(?:vec|vmask|words) \w+ = \{", code(path))
+    assert not re.findall(
+        r"\((?:vec|vmask|words|__m\d+[id]?|\w+x\d_t)\)\s*\{|\b(?:vec|vmask|words) \w+ = \{", code(path)
+    )
 
 
 def test_system_headers_of_posix_are_guarded() -> None:

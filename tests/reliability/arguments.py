@@ -1,13 +1,14 @@
 """Kernel arguments as a fuzzer sees them: bytes choose a row of the table of operations and what is wrong with its inputs.
 
-A quarter of the inputs go through the public operation, there and back, on the backend `check`, which compares with the twin.
-The others go straight to a kernel of the extension, with arguments that no operation would pass on. Nothing but the documented
-exceptions may come out, and no byte beyond the inputs may be touched: they lie at the edge of forbidden memory.
+A quarter of the inputs go through the public operation, there and back, on the backend `check`, which compares with the
+twin. The others go straight to a kernel of the extension, with arguments that no operation would pass on. Nothing but the
+documented exceptions may come out, and no byte beyond the inputs may be touched: they lie at the edge of forbidden memory.
 """
 
 import copy
 import functools
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -126,10 +127,8 @@ def _check_operation(choices: Choices, isa: str) -> None:
     if backend.name() != "check":
         backend.use("check")
     backend._c.set_isa(isa)
-    try:
+    with suppress(*DOCUMENTED):
         run(case, [_guarded().place(a, choices.below(4) < 3) for a in arrays])
-    except DOCUMENTED:
-        pass
 
 
 def _resized(arrays: list[np.ndarray], choices: Choices) -> list[np.ndarray]:
@@ -176,10 +175,8 @@ def _check_door(choices: Choices, isa: str) -> None:
     if backend.name() != "c":
         backend.use("c")
     backend._c.set_isa(isa)
-    try:
+    with suppress(*DOCUMENTED):
         getattr(backend._c, name)(*given)
-    except DOCUMENTED:
-        pass
 
 
 def _other(value: Any, choices: Choices) -> Any:

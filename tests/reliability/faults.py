@@ -2,8 +2,8 @@
 
     python -m reliability.faults [--kills N] [--inside M] [--quick]
 
-After every kill each checkpoint on the disk is loaded; the training then goes on, and where it ends all that it has to show is
-compared, to the bit, with that of a training that was left alone. ``--quick`` records nothing.
+After every kill each checkpoint on the disk is loaded; the training then goes on, and where it ends all that it has to
+show is compared, to the bit, with that of a training that was left alone. ``--quick`` records nothing.
 """
 
 import argparse
@@ -127,7 +127,12 @@ class Killer:
         return self._fresh()
 
 
-_FAULTS = ("trainings that failed", "checkpoints damaged", "trainings that differ", "trainings that left a temporary file")
+_FAULTS = (
+    "trainings that failed",
+    "checkpoints damaged",
+    "trainings that differ",
+    "trainings that left a temporary file",
+)
 
 
 def main() -> int:

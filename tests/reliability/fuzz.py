@@ -2,9 +2,9 @@
 
     python -m reliability.fuzz [TARGET...] [--executions N] [--minutes M] [--keep]
 
-Each target runs in a process of its own, so that a crash is a finding and not the end. An input that breaks something is left in
-build/fuzz/TARGET/; ``--keep`` puts the inputs that reach lines of their own into the committed corpus. Targets that are not run
-keep their row of the record.
+Each target runs in a process of its own, so that a crash is a finding and not the end. An input that breaks something is
+left in build/fuzz/TARGET/; ``--keep`` puts the inputs that reach lines of their own into the committed corpus. Targets that
+are not run keep their row of the record.
 """
 
 import argparse
@@ -43,8 +43,13 @@ def main() -> int:
     ordered = [rows[target] for target in TARGETS if target in rows]
     ok = len(ordered) == len(TARGETS) and all(row["ok"] for row in ordered)
     short = [target for target in TARGETS if rows.get(target, {"executions": 0})["executions"] < _WANTED]
-    left = "" if any(row["findings"] for row in ordered) or not short else f"{_WANTED:,} executions of {', '.join(short)}"
-    counts = {"executions": sum(row["executions"] for row in ordered), "findings": sum(row["findings"] for row in ordered)}
+    left = (
+        "" if any(row["findings"] for row in ordered) or not short else f"{_WANTED:,} executions of {', '.join(short)}"
+    )
+    counts = {
+        "executions": sum(row["executions"] for row in ordered),
+        "findings": sum(row["findings"] for row in ordered),
+    }
     seconds = sum(row["seconds"] for row in ordered)
     result = {"command": "make fuzz", "ok": ok, "left": left, "seconds": seconds, "counts": counts, "rows": ordered}
     record("fuzz", result)
@@ -66,7 +71,8 @@ def run(target: str, executions: int, seconds: int, keep: bool) -> dict[str, Any
         "target": target,
         "executions": int(done[1]) if done else 0,
         "seconds": round(time.perf_counter() - start, 1),
-        "findings": len([*folder.glob("crash-*"), *folder.glob("timeout-*"), *folder.glob("oom-*")]) or int(status != 0),
+        "findings": len([*folder.glob("crash-*"), *folder.glob("timeout-*"), *folder.glob("oom-*")])
+        or int(status != 0),
         "lines of the parser": "",
         "date": time.strftime("%Y-%m-%d"),
     }

@@ -1,7 +1,8 @@
 """What can happen to a training's disk and folder, done to the real command in a process of its own.
 
-Each case waits until the run has a checkpoint, does its harm, and looks: the command ends with code 2 and one line that names
-the file, the checkpoints that were there load, and, where the harm can be undone, a resume ends with the expected bits.
+Each case waits until the run has a checkpoint, does its harm, and looks: the command ends with code 2 and one line that
+names the file, the checkpoints that were there load, and, where the harm can be undone, a resume ends with the expected
+bits.
 """
 
 import os
@@ -58,7 +59,9 @@ def resumed(folder: Path, user: int | None = None) -> tuple[int, str]:
     """`fastscratch resume`: the exit code, and its error line."""
     done = start([sys.executable, "-m", "fastscratch", "resume", str(folder)], user)
     _, said = done.communicate(timeout=_PATIENCE)
-    return done.returncode, " ".join(line for line in said.splitlines() if line.startswith(("fastscratch: ", "Traceback")))
+    return done.returncode, " ".join(
+        line for line in said.splitlines() if line.startswith(("fastscratch: ", "Traceback"))
+    )
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
@@ -90,7 +93,9 @@ def full_disk(root: Path, whole: Path) -> Row:
     """Something else takes all the room."""
     disk = root / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "tmpfs", str(disk)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "tmpfs", str(disk)], capture_output=True, check=False
+    )
     if mounted.returncode:
         return judged("a full disk", f"not run: {mounted.stderr.decode().strip()}", False)
     try:
@@ -103,7 +108,12 @@ def full_disk(root: Path, whole: Path) -> Row:
         loaded = check_checkpoints(run.folder)
         filler.unlink()
         again, _ = resumed(run.folder)
-        checks = one_line(code, said, "No space left on device"), loaded >= 1, again == 0, same_weights(run.folder, whole)
+        checks = (
+            one_line(code, said, "No space left on device"),
+            loaded >= 1,
+            again == 0,
+            same_weights(run.folder, whole),
+        )
         return judged("a full disk; then room again, and a resume", said, *checks)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)

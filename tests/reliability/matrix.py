@@ -171,7 +171,9 @@ def main() -> int:
     """Do it all and record it; 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m reliability.matrix", description=__doc__.splitlines()[0])
     parser.add_argument("--pythons", nargs="*", metavar="TAG", help="only these, as cp312")
-    parser.add_argument("--tests", nargs="*", default=[], metavar="FILE", help="only these tests, as tests/test_files.py")
+    parser.add_argument(
+        "--tests", nargs="*", default=[], metavar="FILE", help="only these tests, as tests/test_files.py"
+    )
     parser.add_argument("--wheels-only", action="store_true", help="not the installs from source")
     parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()

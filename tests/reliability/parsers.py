@@ -145,7 +145,9 @@ def _change_header(header: Any, rng: random.Random) -> Any:
     header = header if isinstance(header, dict) else {}
     kind, names = rng.random(), [name for name in header if name != "__metadata__"]
     if kind < 0.2:
-        header["__metadata__"] = rng.choice([{}, {"a": "b"}, {"a": 1}, [], 3, {serialization._TREE: _tree(rng, names, 3)}])
+        header["__metadata__"] = rng.choice(
+            [{}, {"a": "b"}, {"a": 1}, [], 3, {serialization._TREE: _tree(rng, names, 3)}]
+        )
     elif kind < 0.3 and names:
         del header[rng.choice(names)]
     elif kind < 0.6 and names:
@@ -175,7 +177,9 @@ def _tree(rng: random.Random, names: list[str], depth: int) -> str:
 
     def node(depth: int) -> Any:
         if depth == 0 or rng.random() < 0.2:
-            return rng.choice([1, None, "x", [], {"tensor": rng.choice([*names, "none"])}, {"array": rng.choice(names or [3])}])
+            return rng.choice(
+                [1, None, "x", [], {"tensor": rng.choice([*names, "none"])}, {"array": rng.choice(names or [3])}]
+            )
         parts: list[Any] = [node(depth - 1) for _ in range(rng.randrange(3))]
         keyed = [[rng.choice(["k", 1, None, []]), part] for part in parts]
         return rng.choice([{"list": parts}, {"tuple": parts}, {"dict": keyed}, {"dict": parts}, {"what": 1}, {}])

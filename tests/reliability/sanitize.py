@@ -2,8 +2,8 @@
 
     python -m reliability.sanitize [--isa NAME]... [--match TEXT] [--minutes M] [--again]
 
-A part is one file of tests on one instruction set, or the kernels' own tests in C. What passed is kept with the record and not
-run again until a source changes, so the command may be stopped at any time, or told to stop, and goes on where it was.
+A part is one file of tests on one instruction set, or the kernels' own tests in C. What passed is kept with the record and
+not run again until a source changes, so the command may be stopped at any time, or told to stop, and goes on where it was.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from fastscratch import backend
@@ -68,7 +67,11 @@ def fingerprint() -> str:
     """Of everything that a result depends on."""
     found = hashlib.sha256()
     for path in sorted(path for folder in _SOURCES for path in (ROOT / folder).rglob("*")):
-        if path.suffix in (".c", ".h", ".def", ".py", ".pyx", ".pxi") and path.name != "_c.c" and "build" not in path.parts:
+        if (
+            path.suffix in (".c", ".h", ".def", ".py", ".pyx", ".pxi")
+            and path.name != "_c.c"
+            and "build" not in path.parts
+        ):
             found.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return found.hexdigest()
 
@@ -138,7 +141,8 @@ def save(names: list[str], parts: dict[str, Part], sources: str) -> None:
                 "parts passed": f"{sum(part['ok'] for part in found)} of {len(own)}",
                 "tests passed": sum(part["tests"] for part in found),
                 "skipped": sum(part["skipped"] for part in found),
-                "failed parts": ", ".join(n.split(" ", 1)[1] for n in own if n in parts and not parts[n]["ok"]) or "none",
+                "failed parts": ", ".join(n.split(" ", 1)[1] for n in own if n in parts and not parts[n]["ok"])
+                or "none",
             }
         )
     seconds = sum(part["seconds"] for part in parts.values())

@@ -2,8 +2,8 @@
 
     python -m reliability.soak [MINUTES]
 
-Memory and open files are looked at after each round. The first fifth of the rounds is a warm-up; of the others, the last third
-is held against the first.
+Memory and open files are looked at after each round. The first fifth of the rounds is a warm-up; of the others, the last
+third is held against the first.
 """
 
 import argparse
@@ -69,7 +69,9 @@ def _fit_estimators(rng: np.random.Generator) -> None:
     fs.kernel_ridge.KernelRidgeClassifier().fit(x, labels).predict(x)
     fs.cluster.KMeans(3, n_init=1, random_state=0).fit(x).predict(x)
     fs.decomposition.PCA(3).fit(x).transform(x)
-    fs.neural_network.MLPClassifier((10,), max_iter=5, random_state=0, tol=0, n_iter_no_change=100).fit(x, labels).predict(x)
+    fs.neural_network.MLPClassifier((10,), max_iter=5, random_state=0, tol=0, n_iter_no_change=100).fit(
+        x, labels
+    ).predict(x)
     fs.manifold.TSNE(perplexity=5, max_iter=250, random_state=0).fit_transform(x[:60])
     fs.preprocessing.StandardScaler().fit_transform(x)
 
@@ -116,7 +118,9 @@ def judged(seen: list[dict[str, int]]) -> dict[str, Any]:
     counts: dict[str, Any] = {"rounds": len(seen)}
     for name, unit in (("resident", "kB"), ("in use", "kB"), ("files", ""), ("threads", ""), ("objects", "")):
         size = 1024 if unit else 1
-        told = {"resident": "resident memory", "in use": "the allocator's memory in use", "files": "open files"}.get(name, name)
+        told = {"resident": "resident memory", "in use": "the allocator's memory in use", "files": "open files"}.get(
+            name, name
+        )
         counts[f"{told} at the end{', ' + unit if unit else ''}"] = seen[-1][name] // size
         counts[f"{told}, growth{', ' + unit if unit else ''}"] = round(growth[name] / size, 1)
     return {"ok": ok, "counts": counts}
@@ -137,7 +141,11 @@ def main() -> int:
             if time.perf_counter() - told > 60:
                 told = time.perf_counter()
                 print(f"{told - start:6.0f} s, {len(seen)} rounds: {seen[-1]}", flush=True)
-    result = {"command": f"make soak MINUTES={arguments.minutes:g}", "seconds": time.perf_counter() - start, **judged(seen)}
+    result = {
+        "command": f"make soak MINUTES={arguments.minutes:g}",
+        "seconds": time.perf_counter() - start,
+        **judged(seen),
+    }
     for name, count in result["counts"].items():
         print(f"{name:<50} {count:>12}")
     record("soak", result)

@@ -1,4 +1,4 @@
-"""The training that is killed, starved and robbed by faults.py: small, with everything random in it, and many checkpoints."""
+"""The training that is killed, starved and robbed by faults.py: small, all kinds of chance in it, and many checkpoints."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def check_checkpoints(folder: Path) -> int:
-    """Load every checkpoint of a run, as far as a training would; how many there were. CheckpointError if one is damaged."""
+    """Load every checkpoint of a run as a training would; how many there were. CheckpointError if one is damaged."""
     found = checkpoints(folder)
     for path in found:
         trainer_state(path, load_checkpoint(path))
@@ -65,7 +65,9 @@ def outcome(folder: Path) -> dict[str, Any]:
         arrays, metadata = safetensors.load(path)
         found[path.name] = {name: (array.shape, array.tobytes()) for name, array in arrays.items()}
         found[f"{path.name} made of"] = sorted(metadata)
-        found[f"{path.name} history"] = [_timeless(row) for row in trainer_state(path, load_checkpoint(path))["history"]]
+        found[f"{path.name} history"] = [
+            _timeless(row) for row in trainer_state(path, load_checkpoint(path))["history"]
+        ]
     rows = runs.read_rows(folder / "metrics.jsonl")
     found["metrics"] = [_timeless(row) for row in rows]
     found["gradients"] = runs.read_rows(folder / "gradients.jsonl")
@@ -79,7 +81,7 @@ def _timeless(row: dict[str, Any]) -> dict[str, Any]:
 
 
 class Bomb:
-    """Kills its process inside the write of a checkpoint: the write's number, how far it has come, and after how many bytes."""
+    """Kills its process inside the write of a checkpoint: the write's number, how far it is, and after how many bytes."""
 
     def __init__(self, write: int, stage: str, after: int) -> None:
         self.write, self.stage, self.after = write, stage, after
