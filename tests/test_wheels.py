@@ -55,7 +55,7 @@ def test_a_right_wheel_has_no_fault(tmp_path: Path) -> None:
         ({"fastscratch/backend/_c.cpython-311-x86_64-linux-gnu.so": None}, "0 files like fastscratch/backend/_c"),
         ({"fastscratch.libs/libgomp-0123abcd.so.1.0.0": None}, r"0 files like fastscratch\.libs"),
         ({f"{INFO}/licenses/licenses/libgomp.txt": None}, r"licenses/libgomp\.txt"),
-        ({"fastscratch/backend/_c.pyx": b"x"}, "fastscratch/backend/_c.pyx does not belong"),
+        ({"fastscratch/backend/c.pyx": b"x"}, "fastscratch/backend/c.pyx does not belong"),
         ({"tests/test_files.py": b"x"}, "tests/test_files.py does not belong"),
         ({f"{INFO}/METADATA": METADATA.replace("MIT", "GPL").encode()}, "METADATA has License-Expression"),
         ({"fastscratch/__init__.py": bytes(wheel.LIMIT)}, "bytes, more than 3,000,000"),
