@@ -50,9 +50,6 @@ asan: build ## AddressSanitizer and UndefinedBehaviorSanitizer over the kernel t
 		$(abspath $(BIN))/python -m pytest -p no:cacheprovider tests/test_parity.py
 	$(MAKE) -C tests/c run-sanitized CC="$(CC)"
 
-cross: ## the kernels by Clang, tested, and for Windows by MinGW-w64, compiled: CLANG=clang-14 names another Clang
-	$(MAKE) -C tests/c run-clang compile-mingw
-
 # The long checks; each leaves its result in docs/reliability.md. ARGS is passed on: make fuzz ARGS="idx --minutes 2"
 LONG = cd tests && $(abspath $(BIN))/python -m reliability
 
@@ -61,6 +58,9 @@ matrix: build ## wheels for every CPython to be had, installed and tested as a u
 
 sanitize: build ## the whole test suite under both sanitizers on every instruction set; goes on where it was stopped
 	$(LONG).sanitize $(ARGS)
+
+cross: build ## the kernels by Clang and MinGW, on emulated processors, under Valgrind: CLANG=clang-14 names another Clang
+	$(LONG).cross $(ARGS)
 
 fuzz: build ## coverage-guided fuzzing of the parsers and of kernel arguments
 	$(BIN)/pip install -q atheris

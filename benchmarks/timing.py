@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import fastscratch as fs
-from fastscratch.train.runs import processor
+from fastscratch.machine import processor
 
 SETTINGS = ("MALLOC_", "OPENBLAS_", "OMP_", "NPY_", "FASTSCRATCH_ISA")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import fastscratch as fs
+from fastscratch.machine import processor
 from fastscratch.names import unknown
-from fastscratch.train.runs import processor
 
 from . import report
 from .experiments import data

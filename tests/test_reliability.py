@@ -1,6 +1,7 @@
 """The page of the long checks, and a quick slice of each of them."""
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import needs_extension
-from reliability import arguments, parsers, soak
+from reliability import arguments, parsers, parts, soak
 from reliability.record import CHECKS, DOCS, load, record, write_page
 
 import fastscratch as fs
@@ -58,6 +59,52 @@ def test_the_page_is_that_of_its_records(tmp_path: Path) -> None:
             (tmp_path / "reliability" / f"{name}.json").write_text(json.dumps(load(name)))
     write_page(tmp_path)
     assert (tmp_path / "reliability.md").read_text() == (DOCS / "reliability.md").read_text()
+
+
+def test_a_check_in_parts_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: dict[str, Any] = {}
+    monkeypatch.setattr(parts, "ROOT", tmp_path)
+    monkeypatch.setattr(parts, "load", stored.get)
+    monkeypatch.setattr(parts, "record", stored.__setitem__)
+    monkeypatch.setattr(sys, "argv", ["parts"])
+    (tmp_path / "one.c").write_text("1")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "two.py").write_text("2")
+    results = {"a one": True, "b one": True, "b two": False}
+
+    def main() -> tuple[int, list[str]]:
+        """The exit code, and which parts were run."""
+        ran: list[str] = []
+
+        def run(name: str) -> parts.Part:
+            ran.append(name)
+            return {"ok": results[name], "tests": 3, "skipped": 1, "seconds": 0.5, "said": "3 passed", "date": ""}
+
+        parts.fingerprint.cache_clear()
+        sources = {"a one": ("one.c",), "b one": ("one.c", "two"), "b two": ("two",)}
+        return parts.Parts("fuzz", "on", sources, run).main(""), ran
+
+    assert main() == (1, ["a one", "b one", "b two"])
+    assert not stored["fuzz"]["ok"] and "left" not in stored["fuzz"]
+    assert stored["fuzz"]["rows"][1] == {
+        "on": "b", "parts passed": "1 of 2", "passed": 6, "skipped": 2, "failed parts": "two", "not run": "none"
+    }  # fmt: skip
+    results["b two"] = True
+    assert main() == (0, ["b two"])
+    assert stored["fuzz"]["ok"]
+    (tmp_path / "two" / "two.py").write_text("3")
+    monkeypatch.setattr(sys, "argv", ["parts", "--match", "b one"])
+    assert main() == (0, ["b one"])
+    assert not stored["fuzz"]["ok"] and stored["fuzz"]["left"] == "1 of 3 parts"
+    monkeypatch.setattr(sys, "argv", ["parts"])
+    assert main() == (0, ["b two"])
+
+
+def test_a_part_says_how_many_passed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print('== 12 passed, 3 skipped in 1 s ==')"]
+    part = parts.finished(command, tmp_path, dict(os.environ))
+    assert (part["ok"], part["tests"], part["skipped"], part["said"]) == (True, 12, 3, "12 passed, 3 skipped in 1 s")
+    assert not parts.finished([sys.executable, "-c", "raise SystemExit(3)"], tmp_path, dict(os.environ))["ok"]
 
 
 # ---- slices ----

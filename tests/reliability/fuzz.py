@@ -43,14 +43,9 @@ def main() -> int:
     ordered = [rows[target] for target in TARGETS if target in rows]
     ok = len(ordered) == len(TARGETS) and all(row["ok"] for row in ordered)
     short = [target for target in TARGETS if rows.get(target, {"executions": 0})["executions"] < _WANTED]
-    left = (
-        "" if any(row["findings"] for row in ordered) or not short else f"{_WANTED:,} executions of {', '.join(short)}"
-    )
-    counts = {
-        "executions": sum(row["executions"] for row in ordered),
-        "findings": sum(row["findings"] for row in ordered),
-    }
+    counts = {key: sum(row[key] for row in ordered) for key in ("executions", "findings")}
     seconds = sum(row["seconds"] for row in ordered)
+    left = f"{_WANTED:,} executions of {', '.join(short)}" if short and not counts["findings"] else ""
     result = {"command": "make fuzz", "ok": ok, "left": left, "seconds": seconds, "counts": counts, "rows": ordered}
     record("fuzz", result)
     return 0 if ok else 1
@@ -71,8 +66,7 @@ def run(target: str, executions: int, seconds: int, keep: bool) -> dict[str, Any
         "target": target,
         "executions": int(done[1]) if done else 0,
         "seconds": round(time.perf_counter() - start, 1),
-        "findings": len([*folder.glob("crash-*"), *folder.glob("timeout-*"), *folder.glob("oom-*")])
-        or int(status != 0),
+        "findings": sum(len([*folder.glob(f"{kind}-*")]) for kind in ("crash", "timeout", "oom")) or int(status != 0),
         "lines of the parser": "",
         "date": time.strftime("%Y-%m-%d"),
     }

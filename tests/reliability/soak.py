@@ -69,9 +69,8 @@ def _fit_estimators(rng: np.random.Generator) -> None:
     fs.kernel_ridge.KernelRidgeClassifier().fit(x, labels).predict(x)
     fs.cluster.KMeans(3, n_init=1, random_state=0).fit(x).predict(x)
     fs.decomposition.PCA(3).fit(x).transform(x)
-    fs.neural_network.MLPClassifier((10,), max_iter=5, random_state=0, tol=0, n_iter_no_change=100).fit(
-        x, labels
-    ).predict(x)
+    network = fs.neural_network.MLPClassifier((10,), max_iter=5, random_state=0, tol=0, n_iter_no_change=100)
+    network.fit(x, labels).predict(x)
     fs.manifold.TSNE(perplexity=5, max_iter=250, random_state=0).fit_transform(x[:60])
     fs.preprocessing.StandardScaler().fit_transform(x)
 
@@ -141,11 +140,8 @@ def main() -> int:
             if time.perf_counter() - told > 60:
                 told = time.perf_counter()
                 print(f"{told - start:6.0f} s, {len(seen)} rounds: {seen[-1]}", flush=True)
-    result = {
-        "command": f"make soak MINUTES={arguments.minutes:g}",
-        "seconds": time.perf_counter() - start,
-        **judged(seen),
-    }
+    command, seconds = f"make soak MINUTES={arguments.minutes:g}", time.perf_counter() - start
+    result = {"command": command, "seconds": seconds, **judged(seen)}
     for name, count in result["counts"].items():
         print(f"{name:<50} {count:>12}")
     record("soak", result)
