@@ -4,7 +4,6 @@ import importlib.util
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -141,6 +140,8 @@ def _allocator() -> str:
 
 def _found(module: str, distribution: str) -> str | None:
     """An optional library with its version, without loading it; None if it is not there."""
+    from importlib.metadata import PackageNotFoundError, version  # 20 ms, which no import of the package is to wait
+
     if importlib.util.find_spec(module) is None:
         return None
     try:
