@@ -166,7 +166,7 @@ def test_import_needs_only_numpy() -> None:
         new = {name.partition(".")[0] for name in set(sys.modules) - before}
         cython = {name for name in new if name.startswith(("_cython", "cython"))}
         print(sorted(new - cython - {"numpy", "fastscratch"} - set(sys.stdlib_module_names)))
-        slow = {"asyncio", "concurrent.futures", "email", "importlib.metadata", "multiprocessing", "unittest", "urllib.request"}
+        slow = {"concurrent.futures", "email", "importlib.metadata", "multiprocessing", "unittest", "urllib.request"}
         print(sorted(slow & set(sys.modules) - before))
         """
     )
