@@ -1,6 +1,7 @@
 """A check in parts, each kept with the record when it ends: the check may be stopped at any time, and goes on where it was.
 
-A part is named "GROUP WHAT"; the record has a row for each group. Two processes may work at different parts.
+A part is named "GROUP WHAT"; the record has a row for each group. Two processes may work at different parts; should both end
+one in the same moment, one of the two is run again.
 """
 
 import argparse
@@ -13,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .record import ROOT, load, record
+from .record import ROOT, load, machine, record
 
-_SOURCES = (".c", ".h", ".def", ".py", ".pyx", ".pxi")
+_SOURCES = (".c", ".h", ".def", ".py", ".pyx", ".pxi", ".txt", "")
 _PASSED = re.compile(r"(\d+) (?:passed|kernel files)")
 
 Part = dict[str, Any]
@@ -105,10 +106,10 @@ def what_of(name: str) -> str:
 
 @functools.cache
 def fingerprint(where: tuple[str, ...]) -> str:
-    """Of every source in these files and folders."""
-    found = hashlib.sha256()
+    """Of every source in these files and folders, and of what compiles and runs it."""
+    found = hashlib.sha256("".join(machine()[key] for key in ("compiler", "python", "numpy")).encode())
     for path in sorted({path for name in where for path in _below(ROOT / name)}):
-        if path.suffix in _SOURCES and path.name != "_c.c" and "build" not in path.parts:
+        if path.is_file() and path.suffix in _SOURCES and path.name != "_c.c" and "build" not in path.parts:
             found.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return found.hexdigest()
 

@@ -33,7 +33,7 @@ def sources() -> Sources:
     """By part, what its result depends on: of the tests, the file itself, those it imports, and what all of them share."""
     files = sorted((ROOT / "tests").glob("test_*.py"))
     shared = [f"tests/{path.name}" for path in (ROOT / "tests").glob("*.py") if path not in files]
-    package = ("csrc", "fastscratch", "tests/cases", "tests/reliability", *sorted(shared))
+    package = ("setup.py", "csrc", "fastscratch", "tests/cases", "tests/reliability", *sorted(shared))
     depends = {"doctests": package}
     for path in files:
         imported = re.findall(r"^ *from (test_\w+) import", path.read_text(encoding="utf-8"), re.MULTILINE)
