@@ -36,12 +36,11 @@ void fs_set_num_threads(int n) { atomic_store(&team_size, n < 1 ? 1 : n); }
 
 int fs_get_num_threads(void) {
     if (atomic_load(&forked)) return 1;
-    const int n = atomic_load(&team_size);
 #ifdef _OPENMP
-    const int allowed = omp_get_max_threads();
+    const int n = atomic_load(&team_size), allowed = omp_get_max_threads();
     return n < allowed ? n : allowed;
 #elif defined(FS_POOL)
-    return n;
+    return atomic_load(&team_size);
 #else
     return 1;
 #endif

@@ -32,23 +32,25 @@ class Generator:
         """Start both streams anew from an integer."""
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
             raise TypeError(f"a seed must be an int, got {type(seed).__name__}")
-        self._seed = int(seed) & _MASK
-        self._keys = 0
-        self._numpy: np.random.Generator | None = None
+        with self._turn.lock:
+            self._seed = int(seed) & _MASK
+            self._keys = 0
+            self._numpy: np.random.Generator | None = None
         return self
 
     @property
     def numpy(self) -> "np.random.Generator":
         """The stream for permutations and initial values; made when first asked for, which keeps the import light."""
-        if self._numpy is None:
-            with self._turn.lock:
-                self._numpy = self._numpy or np.random.Generator(np.random.PCG64(self._seed))
-        return self._numpy
+        with self._turn.lock:
+            if self._numpy is None:
+                self._numpy = np.random.Generator(np.random.PCG64(self._seed))
+            return self._numpy
 
     def seed(self) -> int:
         """Start anew from a seed of the operating system, which is returned."""
-        self.manual_seed(int.from_bytes(os.urandom(8)) >> 1)
-        return self._seed
+        drawn = int.from_bytes(os.urandom(8)) >> 1
+        self.manual_seed(drawn)
+        return drawn
 
     def initial_seed(self) -> int:
         """The seed that the streams were started from."""
@@ -63,7 +65,8 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """All there is to know, as a uint8 tensor that set_state takes."""
-        state = {"seed": self._seed, "keys": self._keys, "numpy": self.numpy.bit_generator.state}
+        with self._turn.lock:
+            state = {"seed": self._seed, "keys": self._keys, "numpy": self.numpy.bit_generator.state}
         return Tensor(np.frombuffer(json.dumps(state).encode(), np.uint8).copy())
 
     def set_state(self, state: Tensor) -> "Generator":
@@ -75,7 +78,8 @@ class Generator:
             seed, keys = int(known["seed"]), int(known["keys"])
         except (AttributeError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"not a state of a Generator: {error}") from None
-        self._seed, self._keys, self._numpy = seed, keys, generator
+        with self._turn.lock:
+            self._seed, self._keys, self._numpy = seed, keys, generator
         return self
 
 

@@ -1,6 +1,7 @@
 """What every test shares: the backend and the thread count are left as they were found."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +44,8 @@ def use_threads(n: int) -> None:
 
 
 needs_extension = pytest.mark.skipif("c" not in fs.backend.available(), reason="the C extension is not built")
+_no_malloc = "AddressSanitizer's malloc keeps what is freed, and the locks of other threads in a forked child"
+needs_malloc = pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason=_no_malloc)
 # What concerns the kernels alone is tested once, not for each backend.
 on_kernels = pytest.mark.skipif(fs.backend.name() != "c", reason="tested on the c backend")
 # Asked for NumPy alone when it was imported, the package leaves NumPy its own memory.

@@ -53,7 +53,8 @@ def test_the_command_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @needs_extension
-def test_build_and_instruction_sets() -> None:
+def test_build_and_instruction_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FASTSCRATCH_ISA", raising=False)
     fs.backend.use("c")
     known = config.configuration()
     assert Path(known["build"]["extension"]).is_file()

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from conftest import needs_extension, on_kernels
+from conftest import needs_extension, needs_malloc, on_kernels
 from test_processes import run_python
 
 import fastscratch as fs
@@ -80,6 +80,7 @@ def test_fifty_children_train_as_their_parent() -> None:
 
 
 @needs_fork
+@needs_malloc
 def test_children_of_a_thread_while_others_compute() -> None:
     """Forked by another thread than the first, with kernels, the allocator, an optimizer and a shared gradient in use."""
     code = """

@@ -1,4 +1,8 @@
-"""The GIL is released in every kernel: other threads of Python go on while one computes."""
+"""The GIL is released in every kernel: other threads of Python go on while one computes.
+
+Where a kernel has NumPy copy an array as well, NumPy may be the one that lets go: the largest call of each is tried, which
+for most has nothing to copy.
+"""
 
 import copy
 import sys
@@ -85,7 +89,8 @@ def test_another_thread_goes_on_while_any_kernel_runs(ticks: list[int]) -> None:
     use_threads(1)
     known = calls()
     assert set(known) == set(KERNELS)
-    assert [name for name in KERNELS if not let_go(getattr(fs.backend._c, name), known[name], ticks, 30)] == []
+    silent = [name for name in KERNELS if not let_go(getattr(fs.backend._c, name), known[name], ticks, 2)]
+    assert [name for name in silent if not let_go(getattr(fs.backend._c, name), known[name], ticks, 30)] == []
 
 
 @on_kernels

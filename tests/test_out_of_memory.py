@@ -9,11 +9,12 @@ import sys
 import textwrap
 
 import pytest
-from conftest import needs_extension, on_kernels
+from conftest import needs_extension, needs_malloc, on_kernels
 from test_processes import run_python
 
 pytestmark = [
     needs_extension,
+    needs_malloc,
     on_kernels,
     pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS and /proc"),
 ]
@@ -180,7 +181,7 @@ def test_threads_that_cannot_be_started_are_done_without() -> None:
         def threads():
             return len(os.listdir("/proc/self/task"))
 
-        a = fs.from_numpy(rng.standard_normal((400, 400)).astype(np.float32))
+        a = fs.from_numpy(rng.standard_normal((200, 200)).astype(np.float32))
         fs.set_num_threads(1)
         before, expected = threads(), bits([a @ a])
         fs.set_num_threads(2)

@@ -28,7 +28,7 @@ def _switching_often() -> Iterator[None]:
 
 def at_once(work: Callable[[int], Any]) -> list[Any]:
     """What work(0), work(1), ... return, each in a thread of its own, all begun together; raises what one of them does."""
-    start, results, errors = threading.Barrier(THREADS), [None] * THREADS, []
+    start, results, errors = threading.Barrier(THREADS, timeout=60), [None] * THREADS, []
 
     def run(i: int) -> None:
         try:
@@ -37,7 +37,7 @@ def at_once(work: Callable[[int], Any]) -> list[Any]:
         except BaseException as error:
             errors.append(error)
 
-    workers = [threading.Thread(target=run, args=(i,)) for i in range(THREADS)]
+    workers = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(THREADS)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -65,7 +65,7 @@ def trained(make, threads, save=None, resume=None):
 
 
 def results(code: str, isa: str, folder: Path) -> list[str]:
-    done = run_python(WORK + code, OMP_NUM_THREADS="4", FASTSCRATCH_ISA=isa, FOLDER=str(folder))
+    done = run_python(WORK + code, timeout=200, OMP_NUM_THREADS="4", FASTSCRATCH_ISA=isa, FOLDER=str(folder))
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

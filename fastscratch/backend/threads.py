@@ -17,9 +17,9 @@ def why(n: int) -> str:
     number, reason = asked
     if n == number:
         return reason
-    return (
-        "a forked child computes alone" if os.getpid() != _process else f"OpenMP allows no more; {number} by {reason}"
-    )
+    if os.getpid() != _process:
+        return "a forked child computes alone"
+    return f"no more can be had; {number} by {reason}"
 
 
 def default_threads() -> tuple[int, str]:

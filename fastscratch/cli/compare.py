@@ -85,8 +85,10 @@ def _train(cell: Cell, folder: Path, board: Board, data: dict[Any, Splits]) -> b
 
 
 def _train_in(folder: Path, cell: Cell, session: Session, board: Board) -> bool:
-    watchers = [CellWatcher(board, cell.name)]
-    if cell.state(folder) == "begun":
+    watchers, state = [CellWatcher(board, cell.name)], cell.state(folder)
+    if state in ("done", "failed"):  # meanwhile, by another
+        return True
+    if state == "begun":
         session.resume(folder, watchers)
     else:
         runs.describe_run(folder, session.settings)

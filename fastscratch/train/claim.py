@@ -20,7 +20,7 @@ except ImportError:  # Windows, which has no locks on folders
 def claim(folder: str | Path) -> Iterator[None]:
     """Have a run folder to oneself for the length of a ``with``.
 
-    What a training that was killed left half-written is removed: nobody else is writing.
+    What a training that was killed left half-written is removed: under the lock nobody else is writing.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def claim(folder: str | Path) -> Iterator[None]:
     Notes
     -----
     A lock on the folder itself, which the system lets go of with the process, however that ends. Where the file system has
-    no locks, and on Windows, everybody is let in.
+    no locks, and on Windows, everybody is let in, and nothing is removed.
 
     Examples
     --------
@@ -46,18 +46,20 @@ def claim(folder: str | Path) -> Iterator[None]:
     another training is writing to it
     """
     descriptor = _lock(Path(folder)) if fcntl else None
+    if descriptor is None:
+        yield
+        return
     try:
         for path in leftovers(folder):
             with suppress(OSError):
                 path.unlink()
         yield
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
-def _lock(folder: Path) -> int:
-    """An open descriptor that holds the lock."""
+def _lock(folder: Path) -> int | None:
+    """An open descriptor that holds the lock; None where there are no locks."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,5 +67,6 @@ def _lock(folder: Path) -> int:
         os.close(descriptor)
         raise BlockingIOError(errno.EAGAIN, "another training is writing to it", str(folder)) from None
     except OSError:  # a file system without locks
-        pass
+        os.close(descriptor)
+        return None
     return descriptor

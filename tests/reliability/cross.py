@@ -18,8 +18,21 @@ _ALL = {"clang": "run-clang", "mingw": "compile-mingw", "scalar": "run-scalar", 
 _BY_FAMILY = {"nehalem": "run-nehalem", "neon": "run-aarch64", "valgrind": "run-valgrind"}
 _SAID = {"mingw": "kernels, compiled and not run", "tsan": "what threads share"}
 _PACKAGE = "nehalem the package"
-_TESTS = """activation autograd cluster conv decomposition digits gram kernel_ridge layers linalg linear_model loss math model
-norm optim pool softmax tensor trainer""".split()  # of the package, emulated: they start no other process
+_TESTS = (  # of the package, emulated: they start no other process
+    *(
+        "activation",
+        "autograd",
+        "cluster",
+        "conv",
+        "decomposition",
+        "digits",
+        "gram",
+        "kernel_ridge",
+        "layers",
+        "linalg",
+    ),
+    *("linear_model", "loss", "math", "model", "norm", "optim", "pool", "softmax", "tensor", "trainer"),
+)
 _ON_BASELINE = """
 import sys
 import fastscratch as fs, pytest

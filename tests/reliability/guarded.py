@@ -38,9 +38,8 @@ class Guarded:
         inside = array.__array_interface__["data"][0] - low
         placed: np.ndarray = np.ndarray(array.shape, array.dtype, memory, offset + inside, array.strides)
         if 0 in array.strides:  # one element stands for many: written once
-            placed[tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)] = array[
-                tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)
-            ]
+            once = tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)
+            placed[once] = array[once]
             placed.flags.writeable = False
         else:
             placed[...] = array

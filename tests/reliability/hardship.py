@@ -26,6 +26,7 @@ _OPTIONS += ["--save-steps", "2", "--batch-size", "16"]
 _NOBODY = 65534
 _ROOM = 24 << 20  # bytes of the small disk
 _PATIENCE = 120.0  # seconds
+NOT_RUN = "not run"
 
 Row = dict[str, Any]
 
@@ -46,8 +47,7 @@ class Run:
     def end(self) -> tuple[int, str]:
         """The exit code, and what it said to stderr beside its progress."""
         _, said = self.process.communicate(timeout=_PATIENCE)
-        lines = [line for line in re.split(r"[\r\n]+", said) if line.startswith(("fastscratch: ", "Traceback"))]
-        return self.process.returncode, " ".join(lines)
+        return self.process.returncode, _errors(said)
 
 
 def start(command: list[str], user: int | None = None) -> subprocess.Popen[str]:
@@ -59,9 +59,12 @@ def resumed(folder: Path, user: int | None = None) -> tuple[int, str]:
     """`fastscratch resume`: the exit code, and its error line."""
     done = start([sys.executable, "-m", "fastscratch", "resume", str(folder)], user)
     _, said = done.communicate(timeout=_PATIENCE)
-    return done.returncode, " ".join(
-        line for line in said.splitlines() if line.startswith(("fastscratch: ", "Traceback"))
-    )
+    return done.returncode, _errors(said)
+
+
+def _errors(said: str) -> str:
+    lines = re.split(r"[\r\n]+", said)
+    return " ".join(line for line in lines if line.startswith(("fastscratch: ", "Traceback")))
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
@@ -93,11 +96,10 @@ def full_disk(root: Path, whole: Path) -> Row:
     """Something else takes all the room."""
     disk = root / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "tmpfs", str(disk)], capture_output=True, check=False
-    )
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "tmpfs", str(disk)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
-        return judged("a full disk", f"not run: {mounted.stderr.decode().strip()}", False)
+        return {"what": "a full disk", "said": f"{NOT_RUN}: {mounted.stderr.strip()}", "ok": False}
     try:
         run = Run(disk)
         filler = disk / "filler"
@@ -158,15 +160,31 @@ def read_only_folder(root: Path, whole: Path) -> Row:
 
 
 def folder_removed(root: Path, whole: Path) -> Row:
-    """The run folder is moved away in mid-run, which to the run is as if it were removed."""
+    """The run folder is removed in mid-run, for good."""
     run = Run(root / "removed")
+    os.rename(run.folder, root / "forgotten")  # at once: the run is writing there
+    shutil.rmtree(root / "forgotten")
+    code, said = run.end()
+    again, told = resumed(run.folder)
+    checks = (
+        one_line(code, said, "No such file or directory"),
+        again == 2,
+        "Traceback" not in told,
+        not run.folder.exists(),
+    )
+    return judged("a folder removed in mid-run; then a resume", f"{said}; {told}", *checks)
+
+
+def folder_moved(root: Path, whole: Path) -> Row:
+    """The run folder is moved away in mid-run, and found again."""
+    run = Run(root / "moved")
     gone = root / "gone"
     os.rename(run.folder, gone)
     code, said = run.end()
     loaded = check_checkpoints(gone)
     again, _ = resumed(gone)
     checks = one_line(code, said, "No such file or directory"), loaded >= 1, again == 0, same_weights(gone, whole)
-    return judged("a folder that is gone in mid-run; then back, and a resume", said, *checks)
+    return judged("a folder moved away in mid-run; then a resume where it is", said, *checks)
 
 
 def checkpoints_removed(root: Path, whole: Path) -> Row:
@@ -189,7 +207,8 @@ def two_runs(root: Path, whole: Path) -> Row:
     return judged("two trainings on one folder", said, *checks)
 
 
-CASES: list[Callable[[Path, Path], Row]] = [full_disk, read_only_folder, folder_removed, checkpoints_removed, two_runs]
+CASES: list[Callable[[Path, Path], Row]] = [full_disk, read_only_folder, two_runs]
+CASES += [folder_removed, folder_moved, checkpoints_removed]
 
 
 def all_of_them(root: Path) -> list[Row]:

@@ -30,8 +30,9 @@ with warnings.catch_warnings(record=True) as said:
     import fastscratch as fs
 print(fs.backend.name(), *(str(warning.message) for warning in said))
 """
-MEANT = ("cp311", "cp312", "cp313", "cp314", "cp314t", "cp315", "cp315t")
-ELSEWHERE = ("manylinux on aarch64", "musllinux", "macOS", "Windows")  # the workflow's
+WANTED_PYTHONS = ("cp311", "cp312", "cp313", "cp314", "cp314t", "cp315", "cp315t")
+BUILT_BY_THE_WORKFLOW = ("manylinux on aarch64", "musllinux", "macOS", "Windows")  # the workflow's
+BUILD_LIMIT = 120  # seconds, on two cores that do nothing else
 COMPILERS = {  # what is called instead of the compiler
     "a compiler that writes nothing": "exit 0",
     "a compiler that dies": "kill -SEGV $$",
@@ -55,8 +56,8 @@ class Matrix:
             yield from self.wheels(python)
         if installs:
             yield from self.installs(found[0])
-        missing = [tag for tag in MEANT if tag not in {python.tag for python in found}]
-        for name in (*missing, *ELSEWHERE):
+        missing = [tag for tag in WANTED_PYTHONS if tag not in {python.tag for python in found}]
+        for name in (*missing, *BUILT_BY_THE_WORKFLOW):
             yield {"what": name, "ok": "", "result": "not yet run", "seconds": ""}
 
     def wheels(self, python: Python) -> Iterator[Row]:
@@ -71,6 +72,8 @@ class Matrix:
         built, seconds = self.shop.wheel(python.path, python.tag)
         repaired = self.shop.repaired(built)
         wrong = wheel.faults(built, grafted=False) + wheel.faults(repaired, grafted=True)
+        if seconds > BUILD_LIMIT:
+            wrong.append(f"built in {seconds:.0f} s, more than {BUILD_LIMIT}")
         if wrong:
             raise Failure("; ".join(wrong))
         made += [(repaired, numpy) for numpy in numpys(python.path)]

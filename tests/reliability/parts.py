@@ -1,7 +1,7 @@
 """A check in parts, each kept with the record when it ends: the check may be stopped at any time, and goes on where it was.
 
-A part is named "GROUP WHAT"; the record has a row for each group. Two processes may work at different parts; should both end
-one in the same moment, one of the two is run again.
+A part is named "GROUP WHAT"; the record has a row for each group. Two processes may work at different parts; should both
+end one in the same moment, one of the two is run again.
 """
 
 import argparse

@@ -41,8 +41,10 @@ def numpys(python: str) -> list[str]:
     """The oldest and the newest NumPy from 2.0 on that has a wheel for an interpreter; one, if they are the same."""
     command = [python, "-m", "pip", "index", "versions", "--only-binary", ":all:", "numpy"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    (line,) = re.findall(r"Available versions: (.*)", done.stdout)
-    versions = [version for version in line.split(", ") if int(version.split(".")[0]) >= 2]
+    found = re.search(r"Available versions: (.*)", done.stdout)
+    versions = [version for version in found[1].split(", ") if int(version.split(".")[0]) >= 2] if found else []
+    if not versions:
+        raise OSError(f"no NumPy from 2.0 on for {python}: {done.stdout.strip() or done.stderr.strip()}")
     return list(dict.fromkeys([versions[-1], versions[0]]))
 
 

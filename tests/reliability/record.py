@@ -20,7 +20,7 @@ CHECKS = {  # name: what it shows
     "matrix": "Wheels install and pass their tests on every CPython to be had, with the oldest and the newest NumPy.",
     "sanitize": "The test suite on every instruction set under AddressSanitizer and UndefinedBehaviorSanitizer.",
     "cross": "The kernels by other compilers, on processors that are not here, under Valgrind and ThreadSanitizer.",
-    "fuzz": "Coverage-guided fuzzing of the IDX and safetensors parsers and of kernel arguments.",
+    "fuzz": "Fuzzing of the IDX and safetensors parsers, guided by coverage, and of operations and kernel arguments.",
     "faults": "A training that is killed, a disk that is full, a folder that goes away: what was saved stays whole.",
     "soak": "Training, checkpoints, prediction and estimators in a loop: memory and open files stay flat.",
 }

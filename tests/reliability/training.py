@@ -65,9 +65,8 @@ def outcome(folder: Path) -> dict[str, Any]:
         arrays, metadata = safetensors.load(path)
         found[path.name] = {name: (array.shape, array.tobytes()) for name, array in arrays.items()}
         found[f"{path.name} made of"] = sorted(metadata)
-        found[f"{path.name} history"] = [
-            _timeless(row) for row in trainer_state(path, load_checkpoint(path))["history"]
-        ]
+        history = trainer_state(path, load_checkpoint(path))["history"]
+        found[f"{path.name} history"] = [_timeless(row) for row in history]
     rows = runs.read_rows(folder / "metrics.jsonl")
     found["metrics"] = [_timeless(row) for row in rows]
     found["gradients"] = runs.read_rows(folder / "gradients.jsonl")

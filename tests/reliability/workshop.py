@@ -65,7 +65,7 @@ class Workshop:
         self.tools = self.venv(shutil.which("python3") or "python3", "tools")
         self.install(self.tools, *TOOLS)
         groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-        self.testing = [*groups["bare"], "pytest-xdist"]
+        self.testing: list[str] = groups["bare"]
         self.sdist = self._source_distribution()
         self.tests = self.unpacked("tests-alone")
         for name in ("fastscratch", "csrc", "setup.py"):  # nothing but what is installed can be tested
