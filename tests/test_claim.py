@@ -57,3 +57,21 @@ def test_resume_is_refused_while_the_training_goes_on(tmp_path: Path, capsys: py
     assert capsys.readouterr().err == f"fastscratch: error: {folder}: another training is writing to it\n"
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert main(["resume", str(folder)]) == 0
+
+
+def test_where_there_are_no_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks half-written may be another's, who is writing it."""
+    code = f"""
+    import os, signal
+    from fastscratch.files import atomic_write
+    with atomic_write({str(tmp_path / "x")!r}) as file:
+        file.write(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    run_python(code)
+    monkeypatch.setattr("fastscratch.train.claim.fcntl", None)
+    with claim(tmp_path), claim(tmp_path):
+        assert len(leftovers(tmp_path)) == 1
+    monkeypatch.undo()
+    with claim(tmp_path):
+        assert leftovers(tmp_path) == []

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fastscratch import backend, safetensors
-from fastscratch.cli import live, main
+from fastscratch.cli import compare, live, main
 from fastscratch.cli.live import Board, CellWatcher
 from fastscratch.train.grid import read_grid
 
@@ -72,6 +73,12 @@ def test_what_is_done_is_not_done_again(config: Path, capsys: pytest.CaptureFixt
     assert main(["compare", str(config), "--output", "out", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert times == {path: path.stat().st_mtime_ns for path in Path("out").glob("*/checkpoints/*")}
+
+
+def test_what_another_has_finished_meanwhile_is_not_trained_again(tmp_path: Path) -> None:
+    cell: Any = SimpleNamespace(name="a", state=lambda folder: "done")
+    assert compare._train_in(tmp_path, cell, session=None, board=None)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_interrupted_inside_a_training(

@@ -77,7 +77,7 @@ def test_why_so_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     fs.set_num_threads(1)
     assert why() == "set_num_threads(1)"
     monkeypatch.setattr(threads, "asked", (2, "cgroup quota of 1.5 processors"))
-    assert why() == "OpenMP allows no more; 2 by cgroup quota of 1.5 processors"
+    assert why() == "no more can be had; 2 by cgroup quota of 1.5 processors"
     monkeypatch.setattr(threads, "_process", os.getpid() + 1)
     assert why() == "a forked child computes alone"
     assert line(run_python(TOLD, OMP_NUM_THREADS="1").stdout, "threads") == "1: OMP_NUM_THREADS=1"
