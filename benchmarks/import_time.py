@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from .timing import machine
+
 ROUNDS = 15
 INSTALLS = 3
 PROGRAM = """
@@ -88,6 +90,8 @@ def main() -> None:
         for requirement in sys.argv[1:]:
             with TemporaryDirectory() as folder:
                 print("| " + " | ".join(footprint(requirement, Path(folder)).values()) + " |", flush=True)
+        known = machine()
+        print(f"\n{known['cpus']} cores of {known['processor']}, Python {known['python']}, {known['date']}.")
         return
     import_times()
     numpy, ours = zip(*[import_times() for _ in range(ROUNDS)], strict=True)
