@@ -38,6 +38,7 @@ def written(path: Path, files: dict[str, bytes], record: str | None = None) -> P
     rows = [f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip('=')},{len(data)}"
             for name, data in files.items()]  # fmt: skip
     with ZipFile(path, "w") as made:
+        made.mkdir("fastscratch")
         for name, data in files.items():
             made.writestr(name, data)
         made.writestr(f"{INFO}/RECORD", record if record is not None else "\n".join([*rows, f"{INFO}/RECORD,,"]))

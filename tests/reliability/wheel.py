@@ -23,7 +23,7 @@ def faults(path: Path, *, grafted: bool) -> list[str]:
     if path.stat().st_size > LIMIT:
         found.append(f"{path.stat().st_size:,} bytes, more than {LIMIT:,}")
     with ZipFile(path) as wheel:
-        names = wheel.namelist()
+        names = [name for name in wheel.namelist() if not name.endswith("/")]  # auditwheel names folders too
         found += [f"{name} does not belong into it" for name in names if not _ALLOWED.fullmatch(name)]
         found += _missing(names, grafted)
         found += _record_faults(wheel)
