@@ -62,9 +62,7 @@ def run(name: str) -> Part:
     environment = {**os.environ, **_OPTIONS}
     if name == _C_TESTS:
         return finished(["make", "-s", "-C", "tests/c", "run-sanitized"], _BUILD, environment)
-    compiler = os.environ.get("CC", "cc").split()
-    library = subprocess.run([*compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    environment |= {"LD_PRELOAD": library.stdout.strip(), "PYTHONPATH": str(_BUILD), "FASTSCRATCH_ISA": group_of(name)}
+    environment |= {"LD_PRELOAD": _preloaded(), "PYTHONPATH": str(_BUILD), "FASTSCRATCH_ISA": group_of(name)}
     where = "fastscratch" if what_of(name) == "doctests" else f"tests/{what_of(name)}"
     command = [
         sys.executable,
@@ -79,6 +77,13 @@ def run(name: str) -> Part:
         where,
     ]
     return finished(command, _BUILD, environment)
+
+
+def _preloaded() -> str:
+    """The sanitizer's library, and C++'s, whose exceptions it must know before matplotlib throws one."""
+    compiler = os.environ.get("CC", "cc").split()
+    libraries = [[*compiler, f"-print-file-name={name}"] for name in ("libasan.so", "libstdc++.so.6")]
+    return " ".join(subprocess.run(c, capture_output=True, text=True, check=True).stdout.strip() for c in libraries)
 
 
 if __name__ == "__main__":
