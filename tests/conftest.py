@@ -44,8 +44,12 @@ def use_threads(n: int) -> None:
 
 
 needs_extension = pytest.mark.skipif("c" not in fs.backend.available(), reason="the C extension is not built")
-_no_malloc = "AddressSanitizer's malloc keeps what is freed, and the locks of other threads in a forked child"
-needs_malloc = pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason=_no_malloc)
+# Under AddressSanitizer its malloc serves every request of ours.
+_sanitized = "libasan" in os.environ.get("LD_PRELOAD", "")
+needs_malloc = pytest.mark.skipif(
+    _sanitized, reason="AddressSanitizer keeps what is freed, and in a forked child the locks of other threads"
+)
+needs_cache = pytest.mark.skipif(_sanitized, reason="a sanitized build keeps no memory for the next step")
 # What concerns the kernels alone is tested once, not for each backend.
 on_kernels = pytest.mark.skipif(fs.backend.name() != "c", reason="tested on the c backend")
 # Asked for NumPy alone when it was imported, the package leaves NumPy its own memory.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs_our_memory
+from conftest import needs_cache, needs_our_memory
 from test_processes import run_python
 
 import fastscratch as fs
@@ -142,6 +142,7 @@ def test_refused_memory_is_an_error() -> None:
     assert _used() == before
 
 
+@needs_cache
 @needs_our_memory
 def test_without_a_cache() -> None:
     code = """

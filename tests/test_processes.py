@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import OPENMP, needs_extension, use_threads
+from conftest import OPENMP, needs_cache, needs_extension, use_threads
 
 import fastscratch as fs
 from fastscratch.backend import threads
@@ -452,6 +452,7 @@ def test_without_a_cgroup_there_is_no_quota(tmp_path: Path) -> None:
     assert threads._cgroup_quota(str(tmp_path), str(tmp_path)) == INF  # a folder
 
 
+@needs_cache
 @needs_extension
 def test_memory_goes_back_to_the_allocator() -> None:
     a = fs.from_numpy(np.ones((256, 256), np.float32))

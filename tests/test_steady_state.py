@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs_extension, needs_our_memory, use_threads
+from conftest import needs_cache, needs_extension, needs_our_memory, use_threads
 
 import fastscratch as fs
 from fastscratch import nn
@@ -82,6 +82,7 @@ def test_training_gives_the_same_bits_for_any_number_of_threads(network: Any) ->
             np.testing.assert_array_equal(a, b)
 
 
+@needs_cache
 @needs_extension
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_step_asks_the_system_for_no_memory(network: Any) -> None:
@@ -99,6 +100,7 @@ def test_a_step_asks_the_system_for_no_memory(network: Any) -> None:
     assert after["used"] == before["used"]
 
 
+@needs_cache
 @needs_our_memory
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a count of page faults")
 @pytest.mark.parametrize("network", NETWORKS)
