@@ -94,6 +94,30 @@ def test_as_many_axes_as_numpy_has(axes: int) -> None:
     assert (turned < 0).shape == x.shape
 
 
+@pytest.mark.parametrize("axes", [33, 45, 63])
+def test_adding_where_indices_repeat_on_many_axes(axes: int) -> None:
+    """NumPy's own ufunc.at reads out of bounds there."""
+    shape = (2, *[1] * (axes - 2), 3)
+    index = fs.tensor([[2, 0, 2], [1, 1, 0]])
+    for operation in (
+        lambda t, i: fs.gather(t, -1, i),
+        lambda t, i: fs.index_select(t, t.ndim - 1, i.reshape(-1)),
+        lambda t, i: t[..., i.reshape(-1)],
+        lambda t, i: fs.scatter_add(t, -1, i, t),
+        lambda t, i: fs.index_add(t, 0, fs.tensor([1, 1]), t),
+        lambda t, i: t.clone().index_put_((fs.tensor([1, 1, 0]),), t[:1], accumulate=True),
+        lambda t, i: fs.nn.functional.pad(t, (2, 1), "reflect"),
+    ):
+        few = fs.from_numpy(np.random.default_rng(0).standard_normal((2, 3))).requires_grad_()
+        many = few.detach().reshape(shape).requires_grad_()
+        expected, found = operation(few, index), operation(many, index.reshape(shape))
+        np.testing.assert_array_equal(found.detach().numpy().ravel(), expected.detach().numpy().ravel())
+        weights = np.random.default_rng(1).standard_normal(expected.shape)
+        expected.backward(fs.from_numpy(weights))
+        found.backward(fs.from_numpy(weights.reshape(found.shape)))
+        np.testing.assert_array_equal(many.grad.numpy().ravel(), few.grad.numpy().ravel())
+
+
 @needs_extension
 def test_no_room_to_stream() -> None:
     with pytest.raises(TypeError):

@@ -107,8 +107,19 @@ _mask_gradient = _view_gradient
 
 def _gather_gradient(dy, needs, shape, at):
     dx = np.zeros(shape, dy.dtype)
-    np.add.at(dx, at, dy)
+    combine_at(np.add, dx, at, dy)
     return (dx,)
+
+
+def combine_at(ufunc: Any, y: Any, key: tuple[Any, ...], values: Any) -> None:
+    """ufunc.at, and where it would read out of bounds (NumPy 2.4, more than 32 axes) that of the flattened array."""
+    if max(y.ndim, np.ndim(values), *(getattr(part, "ndim", 0) for part in key)) <= 32:
+        ufunc.at(y, key, values)
+        return
+    places = np.arange(y.size).reshape(y.shape)[key]
+    flat = y.reshape(-1)  # itself, or a copy
+    ufunc.at(flat, places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
+    y[...] = flat.reshape(y.shape)
 
 
 # ---- x[...] = value ----
@@ -211,7 +222,7 @@ def scatter(
     if reduce is None:
         y[key] = part
         return record(y, (x, s), _scatter_gradient, key, at.shape, s.shape)
-    (np.add if reduce == "add" else np.multiply).at(y, key, part)
+    combine_at(np.add if reduce == "add" else np.multiply, y, key, part)
     if reduce == "add":
         return record(y, (x, s), _scatter_add_gradient, key, at.shape, s.shape)
     if x.requires_grad or s.requires_grad:
@@ -277,7 +288,7 @@ def scatter_reduce(
         neutral = {"sum": 0, "prod": 1, "amax": -np.inf, "amin": np.inf}[reduce]
         limit = neutral if x.dtype.kind == "f" or np.isfinite(neutral) else part.min() if neutral < 0 else part.max()
         y[key] = limit
-    ufuncs[reduce].at(y, key, part)
+    combine_at(ufuncs[reduce], y, key, part)
     return wrap(y)
 
 
@@ -320,7 +331,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     y = quiet.call(x.array.copy, order="K")
     if y[key].shape != s.shape:
         raise RuntimeError(f"index_add: source has shape {s.shape}, the index asks for {y[key].shape}")
-    np.add.at(y, key, s.array * s.array.dtype.type(alpha))
+    combine_at(np.add, y, key, s.array * s.array.dtype.type(alpha))
     return record(y, (x, s), _index_add_gradient, key, alpha)
 
 
@@ -351,7 +362,7 @@ def index_put_(input: Tensor, indices: Any, values: Any, accumulate: bool = Fals
     at, _ = _key(x, tuple(indices))
     v = cast(values if isinstance(values, Tensor) else Tensor(values), x.dtype)
     y = quiet.call(x.array.copy, order="K")
-    np.add.at(y, at, v.array)
+    combine_at(np.add, y, at, v.array)
     return replace(x, record(y, (x, v), _index_put_gradient, at, v.shape))
 
 
