@@ -86,7 +86,7 @@ def test_a_check_in_parts_goes_on_where_it_was(tmp_path: Path, monkeypatch: pyte
     assert main() == (1, ["a one", "b one", "b two"])
     assert not stored["fuzz"]["ok"] and "left" not in stored["fuzz"]
     assert stored["fuzz"]["rows"][1] == {
-        "on": "b", "parts passed": "1 of 2", "passed": 6, "skipped": 2, "failed parts": "two", "not run": "none"
+        "on": "b", "parts passed": "1 of 2", "passed": 6, "skipped": 2, "failed parts": "two", "not yet run": "none"
     }  # fmt: skip
     results["b two"] = True
     assert main() == (0, ["b two"])
