@@ -118,6 +118,21 @@ def test_adding_where_indices_repeat_on_many_axes(axes: int) -> None:
         np.testing.assert_array_equal(many.grad.numpy().ravel(), few.grad.numpy().ravel())
 
 
+@pytest.mark.parametrize("shape", [(4, 0), (4, 3)])
+def test_an_index_of_many_axes(shape: tuple[int, ...]) -> None:
+    x = fs.zeros(shape)
+    index = fs.zeros(*[1] * 31, 6).long()
+    x.index_put_((index,), fs.ones(shape[1]), accumulate=True)
+    assert x.tolist() == [[6.0] * shape[1]] + [[0.0] * shape[1]] * 3
+
+
+@pytest.mark.parametrize("largest", [2**63 - 1, 2**62])
+def test_counts_that_cannot_be_counted(largest: int) -> None:
+    """NumPy's bincount wrote out of bounds."""
+    with pytest.raises(MemoryError, match=f"a count of each number up to {largest}"):
+        fs.bincount(fs.tensor([0, largest, 1]))
+
+
 @needs_extension
 def test_no_room_to_stream() -> None:
     with pytest.raises(TypeError):

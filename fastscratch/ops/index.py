@@ -113,7 +113,7 @@ def _gather_gradient(dy, needs, shape, at):
 
 def combine_at(ufunc: Any, y: Any, key: tuple[Any, ...], values: Any) -> None:
     """ufunc.at, and where it would read out of bounds (NumPy 2.4, more than 32 axes) that of the flattened array."""
-    if max(y.ndim, np.ndim(values), *(getattr(part, "ndim", 0) for part in key)) <= 32:
+    if y.ndim + max(np.ndim(values), *(getattr(part, "ndim", 0) for part in key)) <= 32:
         ufunc.at(y, key, values)
         return
     places = np.arange(y.size).reshape(y.shape)[key]

@@ -209,11 +209,16 @@ def unique(
     return asked[0] if len(asked) == 1 else tuple(asked)
 
 
+_MOST_COUNTS = np.iinfo(np.intp).max // 16
+
+
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2, ... occurs in a vector of non-negative integers, or the sum of its weights."""
     x = need_kind(need_tensor(input, "bincount"), "iu", "bincount")
     if x.ndim != 1 or (x.array.size and x.array.min() < 0):
         raise RuntimeError(f"bincount: expected a vector of non-negative integers, got shape {x.shape}")
+    if x.array.size and x.array.max() > _MOST_COUNTS:  # NumPy's own count of them would come round (2.4)
+        raise MemoryError(f"bincount: no memory for a count of each number up to {x.array.max()}")
     counts = np.bincount(x.array, None if weights is None else weights.array, minlength)
     return wrap(counts if weights is None or weights.dtype != np.float32 else counts.astype(np.float32))
 
