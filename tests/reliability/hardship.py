@@ -23,7 +23,6 @@ from .training import check_checkpoints, checkpoints
 
 _OPTIONS = ["--model", "mlp", "--data", "digits", "--samples", "800", "--validation", "100", "--epochs", "12"]
 _OPTIONS += ["--save-steps", "2", "--batch-size", "16"]
-_NOBODY = 65534
 _ROOM = 24 << 20  # bytes of the small disk
 _PATIENCE = 120.0  # seconds
 NOT_RUN = "not run"
@@ -34,9 +33,8 @@ Row = dict[str, Any]
 class Run:
     """A `fastscratch train` that is going on in a folder of its own."""
 
-    def __init__(self, root: Path, user: int | None = None) -> None:
-        command = [sys.executable, "-m", "fastscratch", "train", *_OPTIONS, "--runs", str(root)]
-        self.process = start(command, user)
+    def __init__(self, root: Path) -> None:
+        self.process = start("train", *_OPTIONS, "--runs", str(root))
         deadline = time.monotonic() + _PATIENCE
         while not (found := list(root.glob("*/checkpoints/last.safetensors"))):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -50,14 +48,16 @@ class Run:
         return self.process.returncode, _errors(said)
 
 
-def start(command: list[str], user: int | None = None) -> subprocess.Popen[str]:
-    """A process whose words can be read; as another user if one is given."""
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, user=user)
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """`fastscratch` with these arguments, in a process whose words can be read; root is denied what others are."""
+    denied = [] if os.getuid() else ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    command = [*denied, sys.executable, "-m", "fastscratch", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def resumed(folder: Path, user: int | None = None) -> tuple[int, str]:
+def resumed(folder: Path) -> tuple[int, str]:
     """`fastscratch resume`: the exit code, and its error line."""
-    done = start([sys.executable, "-m", "fastscratch", "resume", str(folder)], user)
+    done = start("resume", str(folder))
     _, said = done.communicate(timeout=_PATIENCE)
     return done.returncode, _errors(said)
 
@@ -133,30 +133,23 @@ def _fill(path: Path) -> None:
 
 def read_only_folder(root: Path, whole: Path) -> Row:
     """The run folder may not be written to any longer; nor may the folder that a new run is to go into."""
-    what = "a folder that becomes read-only; then writable again, and a resume"
-    if os.getuid():
-        user = None
-    else:  # for whom nothing is read-only
-        user = _NOBODY
-        os.chmod(root, 0o755)
     home = root / "home"
     home.mkdir()
-    if user is not None:
-        os.chown(home, user, user)
-    run = Run(home, user)
+    run = Run(home)
     inside = [run.folder, run.folder / "checkpoints"]
     for folder in inside:
         os.chmod(folder, 0o555)
     code, said = run.end()
     loaded = check_checkpoints(run.folder)
     os.chmod(home, 0o555)
-    new = start([sys.executable, "-m", "fastscratch", "train", *_OPTIONS, "--runs", str(home)], user)
+    new = start("train", *_OPTIONS, "--runs", str(home))
     _, refused = new.communicate(timeout=_PATIENCE)
     for folder in (*inside, home):
         os.chmod(folder, 0o755)
-    again, _ = resumed(run.folder, user)
+    again, _ = resumed(run.folder)
     checks = one_line(code, said, "Permission denied"), loaded >= 1, again == 0, same_weights(run.folder, whole)
-    return judged(what, said, *checks, one_line(new.returncode, refused, "Permission denied"))
+    checks += (one_line(new.returncode, refused, "Permission denied"),)
+    return judged("a folder that becomes read-only; then writable again, and a resume", said, *checks)
 
 
 def folder_removed(root: Path, whole: Path) -> Row:
