@@ -23,6 +23,7 @@ from .record import ROOT, load, record
 TARGETS = ("idx", "safetensors", "kernels")
 _BUILD = ROOT / "build" / "fuzz"
 _WANTED = 1_000_000  # executions of each
+_STINT = 100_000  # executions of a process: the fuzzer itself grows by kilobytes with each
 _LEAST_SHARE = 0.95  # of a parser's lines
 
 
@@ -56,15 +57,14 @@ def run(target: str, executions: int, seconds: int, keep: bool) -> dict[str, Any
     folder = _BUILD / target
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "inputs").mkdir(parents=True)
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "reliability.fuzz_one", target, str(executions), str(seconds), str(folder)]
-    with open(folder / "log.txt", "w") as log:
-        status = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
-    said = (folder / "log.txt").read_text(errors="replace")
-    done = re.search(r"Done (\d+) runs", said)
+    start, done, status, seed = time.perf_counter(), 0, 0, 0
+    while status == 0 and done < executions and not 0 < seconds < time.perf_counter() - start:
+        seed += 1
+        status, said = _stint(target, min(_STINT, executions - done), seconds, folder, seed)
+        done += sum(map(int, re.findall(r"Done (\d+) runs", said)))
     row = {
         "target": target,
-        "executions": int(done[1]) if done else 0,
+        "executions": done,
         "seconds": round(time.perf_counter() - start, 1),
         "findings": sum(len([*folder.glob(f"{kind}-*")]) for kind in ("crash", "timeout", "oom")) or int(status != 0),
         "lines of the parser": "",
@@ -76,6 +76,15 @@ def run(target: str, executions: int, seconds: int, keep: bool) -> dict[str, Any
     if row["findings"]:
         print(said[-4000:])
     return row
+
+
+def _stint(target: str, executions: int, seconds: int, folder: Path, seed: int) -> tuple[int, str]:
+    """Go on from the inputs that were found so far; the exit code, and what was said."""
+    numbers = map(str, (executions, seconds, seed))
+    command = [sys.executable, "-m", "reliability.fuzz_one", target, str(folder), *numbers]
+    with open(folder / "log.txt", "w") as log:
+        status = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+    return status, (folder / "log.txt").read_text(errors="replace")
 
 
 def _measure_lines(target: str, keep: bool, row: dict[str, Any]) -> float:

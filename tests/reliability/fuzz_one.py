@@ -1,4 +1,4 @@
-"""One target under the fuzzer: ``python -m reliability.fuzz_one TARGET EXECUTIONS SECONDS FOLDER``, as fuzz.py starts it.
+"""One target under the fuzzer: ``python -m reliability.fuzz_one TARGET FOLDER EXECUTIONS SECONDS SEED``, as fuzz.py starts it.
 
 Nothing of ours may be imported before the fuzzer stands ready to count its branches.
 """
@@ -19,11 +19,11 @@ _INSTRUMENTED = {
 }
 
 
-def work(target: str, executions: int, seconds: int, folder: Path) -> None:
+def work(target: str, folder: Path, executions: int, seconds: int, seed: int) -> None:
     """Fuzz in this process, which ends here; 0 seconds: as long as it takes."""
     with atheris.instrument_imports(include=_INSTRUMENTED[target], enable_loader_override=False):
         one, mutate, seeds = _kernels() if target == "kernels" else _parser(target)
-    options = [f"-runs={executions}", f"-max_len={_MAX_LEN[target]}", "-len_control=0", "-timeout=20", "-seed=1"]
+    options = [f"-runs={executions}", f"-max_len={_MAX_LEN[target]}", "-len_control=0", "-timeout=20", f"-seed={seed}"]
     options += [f"-max_total_time={seconds}", f"-artifact_prefix={folder}/", str(folder / "inputs"), *map(str, seeds)]
     wanted: dict[str, Any] = {}
     if mutate is not None:
@@ -49,4 +49,4 @@ def _kernels() -> tuple[Any, Any, list[Path]]:
 
 
 if __name__ == "__main__":
-    work(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    work(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))
