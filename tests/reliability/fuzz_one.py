@@ -1,4 +1,4 @@
-"""One target under the fuzzer: ``python -m reliability.fuzz_one TARGET FOLDER EXECUTIONS SECONDS SEED``, as fuzz.py starts it.
+"""One target under the fuzzer, as fuzz.py starts it: ``reliability.fuzz_one TARGET FOLDER EXECUTIONS SECONDS SEED``.
 
 Nothing of ours may be imported before the fuzzer stands ready to count its branches.
 """
