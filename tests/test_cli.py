@@ -341,7 +341,7 @@ def test_a_reader_who_leaves_is_no_error() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
 def test_closed_streams(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fastscratch", "train", "--model", "mlp", *QUICK, "--runs", str(tmp_path)]
-    subprocess.run(["sh", "-c", '"$@" >&- 2>&-', "sh", *command], check=True, timeout=120)
+    subprocess.run(["/bin/sh", "-c", '"$@" >&- 2>&-', "sh", *command], check=True, timeout=120)
     assert (run_folder(tmp_path) / "results.json").is_file()
 
 

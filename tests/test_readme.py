@@ -47,6 +47,8 @@ def test_commands_are_understood() -> None:
 
 
 def test_files_named_are_there() -> None:
+    if not (ROOT / "csrc").is_dir():
+        pytest.skip("not in a checkout")
     named = re.findall(r"`([\w./]+\.(?:md|py|toml|yml|c|h))`", README.read_text())
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []

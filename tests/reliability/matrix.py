@@ -1,8 +1,11 @@
 """Wheels as users meet them: ``make matrix``.
 
+    python -m reliability.matrix [GROUP...] [--tests FILE...] [--no-record]
+
 From the source distribution alone, a wheel for every CPython to be had, with OpenMP's runtime inside; each is installed
 into an empty environment with the oldest and the newest NumPy it can have, and passes the tests in an empty folder where
 no compiler is to be found. Then the installs that have no working compiler, or no OpenMP, and the one that developers use.
+A group is one CPython, or the installs; each is recorded when it ends, and stays there while the package is the same.
 """
 
 import argparse
@@ -18,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from . import wheel
+from .parts import fingerprint
 from .pythons import Python, numpys, pythons
-from .record import record
+from .record import load, record, revision
 from .workshop import Failure, Tested, Workshop
 
 Row = dict[str, Any]
@@ -30,8 +34,10 @@ with warnings.catch_warnings(record=True) as said:
     import fastscratch as fs
 print(fs.backend.name(), *(str(warning.message) for warning in said))
 """
-WANTED_PYTHONS = ("cp311", "cp312", "cp313", "cp314", "cp314t", "cp315", "cp315t")
-BUILT_BY_THE_WORKFLOW = ("manylinux on aarch64", "musllinux", "macOS", "Windows")  # the workflow's
+INSTALLS = "from source"
+GROUPS = ("cp311", "cp312", "cp313", "cp314", "cp314t", "cp315", "cp315t", INSTALLS)
+BUILT_BY_THE_WORKFLOW = ("manylinux on aarch64", "musllinux", "macOS", "Windows")
+PACKAGE = ("setup.py", "pyproject.toml", "MANIFEST.in", "csrc", "fastscratch")
 BUILD_LIMIT = 120  # seconds, on two cores that do nothing else
 COMPILERS = {  # what is called instead of the compiler
     "a compiler that writes nothing": "exit 0",
@@ -41,32 +47,34 @@ COMPILERS = {  # what is called instead of the compiler
 
 
 class Matrix:
-    """What is done, row by row; ``only`` are the tests that are run, all by default."""
+    """One group; ``only`` are the tests that are run, all by default."""
 
-    def __init__(self, shop: Workshop, only: list[str]) -> None:
+    def __init__(self, shop: Workshop, name: str, only: list[str]) -> None:
         self.shop = shop
+        self.name = name
         self.only = only
         self.tested: dict[str, Tested] = {}  # by what is installed
-        self.passed = 0
-        self.sizes: list[int] = []
-        self.builds: list[float] = []
+        self.size = 0
+        self.built = 0.0
 
-    def rows(self, found: list[Python], installs: bool) -> Iterator[Row]:
-        for python in found:
-            yield from self.wheels(python)
-        if installs:
-            yield from self.installs(found[0])
-        missing = [tag for tag in WANTED_PYTHONS if tag not in {python.tag for python in found}]
-        for name in (*missing, *BUILT_BY_THE_WORKFLOW):
-            yield {"what": name, "ok": "", "result": "not yet run", "seconds": ""}
+    def run(self, python: Python) -> dict[str, Any]:
+        """What is recorded of a group."""
+        rows = list(self.installs(python) if self.name == INSTALLS else self.wheels(python))
+        return {
+            "package": fingerprint(PACKAGE),
+            "python": python.version,
+            "passed": sum(found.passed for found in self.tested.values()),
+            "wheel": self.size,
+            "build": round(self.built),
+            "rows": rows,
+        }
 
     def wheels(self, python: Python) -> Iterator[Row]:
         """A wheel for one CPython, and its tests on each NumPy."""
         made: list[tuple[Path, str]] = []
-        yield self.row(f"{python.tag}: wheel", lambda: self.build(python, made))
+        yield self.row(f"wheel for {python.version}", lambda: self.build(python, made))
         for path, numpy in made:
-            name = f"{python.tag} ({python.version}), NumPy {numpy}"
-            yield self.row(name, lambda path=path, numpy=numpy: self.use(python, path, numpy))
+            yield self.row(f"NumPy {numpy}", lambda path=path, numpy=numpy: self.use(python, path, numpy))
 
     def build(self, python: Python, made: list[tuple[Path, str]]) -> str:
         built, seconds = self.shop.wheel(python.path, python.tag)
@@ -77,8 +85,7 @@ class Matrix:
         if wrong:
             raise Failure("; ".join(wrong))
         made += [(repaired, numpy) for numpy in numpys(python.path)]
-        self.sizes.append(repaired.stat().st_size)
-        self.builds.append(seconds)
+        self.size, self.built = repaired.stat().st_size, seconds
         platform = repaired.stem.split("-")[-1].split(".")[0]
         return f"{repaired.stat().st_size / 1e6:.2f} MB, {platform}, built in {seconds:.0f} s"
 
@@ -138,7 +145,6 @@ class Matrix:
         found = self.tested[key]
         if found.failed or not found.passed:
             raise Failure(f"{found}:\n{found.output[-3000:]}")
-        self.passed += 0 if known else found.passed
         return f"{found}{', with the same files as above' if known else ''}"
 
     def compiler(self, script: str) -> Path:
@@ -155,9 +161,10 @@ class Matrix:
         except (Failure, OSError, subprocess.SubprocessError) as failure:
             print(failure, file=sys.stderr, flush=True)
             result, ok = f"failed: {str(failure).splitlines()[0][:200]}", False
-        row = {"what": name, "ok": ok, "result": result, "seconds": round(time.monotonic() - start)}
-        print(f"{'ok  ' if ok else 'FAIL'} {name}: {result} ({row['seconds']} s)", flush=True)
-        return row
+        seconds = round(time.monotonic() - start)
+        print(f"{'ok  ' if ok else 'FAIL'} {self.name}, {name}: {result} ({seconds} s)", flush=True)
+        about = {"date": time.strftime("%Y-%m-%d"), "revision": revision()}
+        return {"group": self.name, "what": name, "ok": ok, "result": result, "seconds": seconds, **about}
 
 
 def _fingerprint(venv: Path) -> str:
@@ -170,36 +177,55 @@ def _fingerprint(venv: Path) -> str:
     return digest.hexdigest()
 
 
+def save(groups: dict[str, Any]) -> None:
+    """Write the record; it passed if nothing failed and every interpreter that is here was tried."""
+    here = {python.tag for python in pythons()} | {INSTALLS}
+    left = [name for name in GROUPS if name in here and name not in groups]
+    known = [groups[name] for name in GROUPS if name in groups]
+    rows = [row for group in known for row in group["rows"]]
+    failures = sum(not row["ok"] for row in rows)
+    counts = {
+        "CPythons": ", ".join(dict.fromkeys(group["python"] for group in known)),
+        "largest wheel, bytes": max(group["wheel"] for group in known),
+        "slowest build, seconds": max(group["build"] for group in known),
+        "tests passed, in all": sum(group["passed"] for group in known),
+        "failures": failures,
+    }
+    for name in (*(name for name in GROUPS if name not in groups), *BUILT_BY_THE_WORKFLOW):
+        rows.append({"group": name, "what": "", "ok": "", "result": "not yet run"})
+    result = {"command": "make matrix", "ok": not failures and not left, "counts": counts, "rows": rows}
+    result["seconds"] = sum(row.get("seconds", 0) for row in rows)
+    if not failures:
+        result["left"] = ", ".join(left)
+    record("matrix", {**result, "groups": groups})
+
+
 def main() -> int:
-    """Do it all and record it; 1 if anything failed."""
+    """Do it all, or the groups that are asked for, and record it; 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m reliability.matrix", description=__doc__.splitlines()[0])
-    parser.add_argument("--pythons", nargs="*", metavar="TAG", help="only these, as cp312")
-    parser.add_argument(
-        "--tests", nargs="*", default=[], metavar="FILE", help="only these tests, as tests/test_files.py"
-    )
-    parser.add_argument("--wheels-only", action="store_true", help="not the installs from source")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"what is left by default: {', '.join(GROUPS)}")
+    parser.add_argument("--tests", nargs="*", default=[], metavar="FILE", help="only these; not recorded")
     parser.add_argument("--no-record", action="store_true", help="print only")
     options = parser.parse_args()
-    found = [python for python in pythons() if not options.pythons or python.tag in options.pythons]
-    start, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="fastscratch-matrix-")).resolve()
+    known = (load("matrix") or {}).get("groups", {})
+    known = {name: group for name, group in known.items() if group["package"] == fingerprint(PACKAGE)}
+    only_printed = options.no_record or options.tests
+    here = {python.tag: python for python in pythons()}
+    here[INSTALLS] = next(iter(here.values()))
+    if unknown := sorted(set(options.groups) - set(here)):
+        parser.error(f"no {unknown[0]!r} here, there are {', '.join(here)}")
+    passed = {name for name, group in known.items() if all(row["ok"] for row in group["rows"])}
+    wanted = [name for name in here if name in options.groups or not (options.groups or name in passed)]
+    folder = Path(tempfile.mkdtemp(prefix="fastscratch-matrix-")).resolve()
     try:
-        matrix = Matrix(Workshop(folder), options.tests)
-        rows = list(matrix.rows(found, not options.wheels_only))
+        shop = Workshop(folder)
+        for name in wanted:
+            known[name] = Matrix(shop, name, options.tests).run(here[name])
+            if not only_printed:
+                save(known)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    failures = sum(row["ok"] is False for row in rows)
-    if not options.no_record:
-        counts = {
-            "CPythons": ", ".join(python.version for python in found),
-            "largest wheel, bytes": max(matrix.sizes, default=0),
-            "slowest build, seconds": round(max(matrix.builds, default=0)),
-            "tests passed, in all": matrix.passed,
-            "failures": failures,
-        }
-        command = " ".join(["python -m reliability.matrix", *sys.argv[1:]])
-        seconds = time.monotonic() - start
-        record("matrix", {"command": command, "ok": not failures, "seconds": seconds, "counts": counts, "rows": rows})
-    return 1 if failures else 0
+    return 0 if all(row["ok"] for name in wanted for row in known[name]["rows"]) else 1
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 from .record import ROOT, load, machine, record
 
-_SOURCES = (".c", ".h", ".def", ".py", ".pyx", ".pxi", ".txt", "")
+_SOURCES = (".c", ".h", ".def", ".py", ".pyx", ".pxi", ".txt", ".toml", ".in", "")
 _PASSED = re.compile(r"(\d+) (?:passed|kernel files)")
 
 Part = dict[str, Any]
