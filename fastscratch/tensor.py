@@ -4,6 +4,8 @@ The class holds what a tensor *is*; what can be *done* with it lives in ``ops``,
 methods (see :func:`method`), so that imports run downwards only.
 """
 
+from __future__ import annotations  # or Python 3.14 takes the method `int`, once it is attached, for the type
+
 import functools
 import heapq
 import math
@@ -55,22 +57,22 @@ class Tensor(tape.Tracked):
     if TYPE_CHECKING:  # the methods that ops attaches
 
         def __getattr__(self, name: str) -> Any: ...
-        def __add__(self, other: Any) -> "Tensor": ...
-        def __radd__(self, other: Any) -> "Tensor": ...
-        def __sub__(self, other: Any) -> "Tensor": ...
-        def __rsub__(self, other: Any) -> "Tensor": ...
-        def __mul__(self, other: Any) -> "Tensor": ...
-        def __rmul__(self, other: Any) -> "Tensor": ...
-        def __truediv__(self, other: Any) -> "Tensor": ...
-        def __rtruediv__(self, other: Any) -> "Tensor": ...
-        def __pow__(self, other: Any) -> "Tensor": ...
-        def __matmul__(self, other: Any) -> "Tensor": ...
-        def __neg__(self) -> "Tensor": ...
-        def __lt__(self, other: Any) -> "Tensor": ...
-        def __le__(self, other: Any) -> "Tensor": ...
-        def __gt__(self, other: Any) -> "Tensor": ...
-        def __ge__(self, other: Any) -> "Tensor": ...
-        def __getitem__(self, index: Any) -> "Tensor": ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
 
     # ---- what it is ----
@@ -163,7 +165,7 @@ class Tensor(tape.Tracked):
             self._node = Node(None, (), ())
             self._node.retained = weakref.ref(self)
 
-    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set requires_grad in place."""
         self.requires_grad = requires_grad
         return self
@@ -180,22 +182,22 @@ class Tensor(tape.Tracked):
         return None if self.is_leaf else self._node
 
     @property
-    def data(self) -> "Tensor":
+    def data(self) -> Tensor:
         """The same memory as a tensor that the tape does not know."""
         return wrap(self.array)
 
     @data.setter
-    def data(self, value: "Tensor") -> None:
+    def data(self, value: Tensor) -> None:
         self.array = value.array
         self.touch()
 
-    def detach(self) -> "Tensor":
+    def detach(self) -> Tensor:
         """The same memory, without history; in-place changes of either are seen by the tape."""
         out = wrap(self.array)
         out._changed = self._changed
         return out
 
-    def detach_(self) -> "Tensor":
+    def detach_(self) -> Tensor:
         """Forget the history in place."""
         if self._base is not None:
             raise RuntimeError("a view cannot be detached in place; use detach()")
@@ -228,7 +230,7 @@ class Tensor(tape.Tracked):
             raise RuntimeError("retain_grad() on a tensor that does not require gradients")
         node.retained = weakref.ref(self)
 
-    def register_hook(self, hook: Callable[["Tensor"], Any]) -> "HookHandle":
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> HookHandle:
         """Call hook(gradient) when this tensor's gradient is known; what it returns, if not None, takes its place."""
         node = history(self)
         if node is None:
@@ -273,15 +275,15 @@ class Tensor(tape.Tracked):
         """Nested Python lists, or a number."""
         return self.array.tolist()
 
-    def cpu(self) -> "Tensor":
+    def cpu(self) -> Tensor:
         """Self: everything is on the CPU."""
         return self
 
-    def cuda(self, device: Any = None) -> "Tensor":
+    def cuda(self, device: Any = None) -> Tensor:
         """RuntimeError: there is no such device here."""
         raise RuntimeError("the only device here is the cpu")
 
-    def pin_memory(self) -> "Tensor":
+    def pin_memory(self) -> Tensor:
         """Self: there is no device to copy to."""
         return self
 
@@ -307,7 +309,7 @@ class Tensor(tape.Tracked):
             raise TypeError("len() of a 0-d tensor")
         return len(self.array)
 
-    def __iter__(self) -> Iterator["Tensor"]:
+    def __iter__(self) -> Iterator[Tensor]:
         if self.array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
         return (self[i] for i in range(len(self.array)))
@@ -346,7 +348,7 @@ class Tensor(tape.Tracked):
             body += ", requires_grad=True"
         return f"tensor({body})"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be deep-copied; use detach().clone()")
         out = type(self).__new__(type(self))

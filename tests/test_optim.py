@@ -1,6 +1,7 @@
 """Optimizers: trajectories against PyTorch and against the formulas, state saved and loaded, and what is refused."""
 
 import copy
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -493,7 +494,9 @@ def _lay_apart(params: list[fs.Tensor], optimizer: Optimizer) -> None:
 def _turn_in_place(params: list[fs.Tensor], optimizer: Optimizer) -> None:
     for tensor in (params[0], *optimizer.state.get(params[0], {}).values()):
         if isinstance(tensor, fs.Tensor):
-            tensor.array.shape = tensor.array.shape[::-1]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy 2.5
+                tensor.array.shape = tensor.array.shape[::-1]
 
 
 def _load(params: list[fs.Tensor], optimizer: Optimizer) -> None:
