@@ -120,6 +120,7 @@ def test_a_long_call_is_a_sample_by_itself(monkeypatch, threads):
         assert len(calls) == expected if expected else len(calls) > 3
 
 
+@needs_extension
 @needs_cache
 def test_memory_is_watched_for_each_network(threads):
     from benchmarks import memory
@@ -401,6 +402,7 @@ def test_the_layers_of_every_network_are_measured():
         assert all(f"matmul {shape.format(d=dtype)}" in names for dtype in ("float32", "float64"))
 
 
+@needs_extension
 def test_a_spread_is_the_interquartile_range_over_the_median(threads):
     from benchmarks import scaling, twins
     from benchmarks.timing import spread

@@ -84,6 +84,7 @@ def test_float32_stays(solver):
     np.testing.assert_allclose(model.singular_values_, S[:2], rtol=1e-5)
 
 
+@needs_extension
 def test_kernels_agree_with_their_twins():
     with fs.backend.use("check"):
         for solver in ("full", "covariance_eigh", "randomized"):

@@ -96,6 +96,7 @@ def test_products_in_float32_are_taken_only_where_they_will_do():
             np.testing.assert_allclose(model.fit(x, y).coef_, exact, rtol=2e-5, atol=1e-5)
 
 
+@needs_extension
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["plain", "weighted"])
 def test_kernels_agree_with_their_twins(dtype, weight):

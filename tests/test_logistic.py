@@ -141,6 +141,7 @@ def test_progress_is_told(monkeypatch):
     assert "objective" not in stream.getvalue()
 
 
+@needs_extension
 def test_kernels_agree_with_their_twins():
     with fs.backend.use("check"):
         for dtype in (np.float32, np.float64):
