@@ -38,7 +38,7 @@ SOLVERS = [
     {"solver": "cholesky", "precision": "float64"},
     {"solver": "cholesky", "precision": "mixed"},
     {"solver": "cg", "tol": 1e-11, "n_components": 25, "random_state": 0},
-    {"solver": "nystrom", "n_components": 90},
+    {"solver": "nystrom", "n_components": 90, "random_state": 0},
     {},
 ]
 
