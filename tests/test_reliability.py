@@ -38,7 +38,7 @@ def test_a_record_goes_into_its_file_and_onto_the_page(tmp_path: Path) -> None:
     record("fuzz", {**RESULT, "ok": False}, tmp_path)
     assert "| `make fuzz` | **failed** |" in (tmp_path / "reliability.md").read_text()
     record("fuzz", {**RESULT, "ok": False, "left": "the kernels"}, tmp_path)
-    assert "| `make fuzz` | not finished: the kernels |" in (tmp_path / "reliability.md").read_text()
+    assert "| `make fuzz` | not finished; left: the kernels |" in (tmp_path / "reliability.md").read_text()
 
 
 def test_a_record_that_says_too_little_is_refused(tmp_path: Path) -> None:

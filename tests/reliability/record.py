@@ -111,7 +111,7 @@ def _summary(name: str, found: Result | None) -> Result:
 def _verdict(found: Result) -> str:
     if found["ok"]:
         return "passed"
-    return f"not finished: {found['left']}" if found.get("left") else "**failed**"
+    return f"not finished; left: {found['left']}" if found.get("left") else "**failed**"
 
 
 def _section(name: str, found: Result) -> str:
