@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import needs_cache, needs_extension
+from conftest import needs_cache, needs_extension, on_kernels
 
 import fastscratch as fs
 from fastscratch.models import build
@@ -120,7 +120,7 @@ def test_a_long_call_is_a_sample_by_itself(monkeypatch, threads):
         assert len(calls) == expected if expected else len(calls) > 3
 
 
-@needs_extension
+@on_kernels
 @needs_cache
 def test_memory_is_watched_for_each_network(threads):
     from benchmarks import memory
