@@ -38,6 +38,19 @@ def test_values(name: str) -> None:
     np.testing.assert_allclose(getattr(fs, name)(fs.tensor(X)).numpy(), VALUES[name], rtol=3e-7, atol=6e-8)
 
 
+@pytest.mark.parametrize("name", ["exp", "expm1", "sigmoid", "sqrt", "tanh"])
+def test_half_precision_is_single_precision_rounded(name: str) -> None:
+    """On every backend the same, there and back."""
+    half = fs.tensor([0.25, 1.0, 2.5], dtype=fs.float16, requires_grad=True)
+    single = half.detach().float().requires_grad_()
+    got, expected = getattr(fs, name)(half), getattr(fs, name)(single)
+    got.sum().backward()
+    expected.sum().backward()
+    assert got.dtype == half.grad.dtype == fs.float16
+    np.testing.assert_array_equal(got.detach().numpy(), expected.detach().half().numpy())
+    np.testing.assert_array_equal(half.grad.numpy(), single.grad.half().numpy())
+
+
 def test_gelu_forms() -> None:
     x = fs.tensor([1.0], dtype=fs.float64)
     for form, value in {"none": 0.8413447460685429, "tanh": 0.8411919906082768, "sigmoid": 0.8457957659328212}.items():

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, dtypes
 from ..backend.broadcast import sum_to
 from ..quiet import quiet, quietly
 from ..tape import OUTPUT, Gradient
-from ..tensor import Tensor, history, method, record, replace, unary, wrap
+from ..tensor import Tensor, cast, history, method, record, replace, unary, wrap
 from .operands import floating, need_tensor
 
 __all__ = [
@@ -40,11 +40,13 @@ def _finish(x: Tensor, y: Tensor, inplace: bool) -> Tensor:
 
 
 def _of_output(input: Any, operation: str, kernel: Any, gradient: Gradient) -> Tensor:
-    """An operation whose value tells its derivative."""
+    """An operation whose value tells its derivative; of float16, which has no kernels, in float32."""
     y = unary(input, gradient, (OUTPUT,), kernel)
     if y is not None:
         return y
     x = _argument(input, operation)
+    if x.array.dtype == dtypes.float16:
+        return cast(_of_output(cast(x, dtypes.float32), operation, kernel, gradient), dtypes.float16)
     return record(kernel(x.array), (x,), gradient, OUTPUT)
 
 
