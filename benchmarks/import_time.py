@@ -4,8 +4,9 @@ Wall-clock time of the two import statements in new interpreters, bytecode cache
 
 With requirements, ``python -m benchmarks.import_time dist/fastscratch-*.whl scikit-learn=sklearn torch``, what it costs to
 have each: the sizes of its wheel, of all wheels that come with it and of what they leave on the disk, the time that pip
-takes to install them from a folder into an environment where NumPy alone is, and the time of the import there. NumPy, which
-all of them are used with, is counted with none. The name after = is the module's, where it is another.
+takes to install them from a folder into an environment where NumPy alone is, and the time of the import there. Installs and
+imports are made in turns. NumPy, which all of them are used with, is counted with none. The name after = is the module's,
+where it is another.
 """
 
 import os
@@ -39,34 +40,61 @@ def import_times(module: str = "fastscratch", python: str = sys.executable) -> t
     return 1e3 * float(numpy), 1e3 * float(ours)
 
 
-def footprint(requirement: str, folder: Path) -> dict[str, str]:
-    """One row: what it costs to have a package."""
-    wanted, _, module = requirement.partition("=") if "==" not in requirement else (requirement, "", "")
-    name = Path(wanted).name.split("-")[0] if wanted.endswith(".whl") else wanted.split("==")[0]
-    wheels, environment = folder / "wheels", folder / "environment"
-    _run(sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "-d", str(wheels), wanted, "numpy")
-    seconds = []
-    for _ in range(INSTALLS):
-        _run(sys.executable, "-m", "venv", "--clear", str(environment))
-        python = str(environment / "bin/python")
-        install = [python, "-m", "pip", "install", "-q", "--no-index", "-f", str(wheels)]
-        _run(*install, "numpy")
-        (site,) = environment.glob("lib/python3*/site-packages")
+class Footprint:
+    """What it costs to have a package: its wheels in a folder, and an environment made of them."""
+
+    def __init__(self, requirement: str, folder: Path) -> None:
+        wanted, _, module = requirement.partition("=") if "==" not in requirement else (requirement, "", "")
+        self.name = Path(wanted).name.split("-")[0] if wanted.endswith(".whl") else wanted.split("==")[0]
+        self.module = module or self.name
+        self.wheels, self.environment = folder / "wheels", folder / "environment"
+        self.python = str(self.environment / "bin/python")
+        self.installs: list[float] = []  # seconds
+        self.imports: list[float] = []  # milliseconds
+        command = [sys.executable, "-m", "pip", "download", "-q", "--only-binary", ":all:", "-d", str(self.wheels)]
+        _run(*command, wanted, "numpy")
+
+    def install(self) -> None:
+        """Once more, from the folder."""
+        _run(sys.executable, "-m", "venv", "--clear", str(self.environment))
+        command = [self.python, "-m", "pip", "install", "-q", "--no-index", "-f", str(self.wheels)]
+        _run(*command, "numpy")
+        (site,) = self.environment.glob("lib/python3*/site-packages")
         before, start = _bytes(site), time.perf_counter()
-        _run(*install, name)
-        seconds.append(time.perf_counter() - start)
-    import_times(module or name, python)
-    times = [import_times(module or name, python)[1] for _ in range(ROUNDS)]
-    sizes = {path.name: path.stat().st_size for path in wheels.iterdir() if not path.name.startswith("numpy-")}
-    (own,) = [file for file in sizes if file.lower().replace("-", "_").startswith(name.lower().replace("-", "_") + "_")]
-    return {
-        "package": " ".join(own.split("-")[:2]),
-        "wheel": _megabytes(sizes[own]),
-        "with all it needs": _megabytes(sum(sizes.values())),
-        "on the disk": _megabytes(_bytes(site) - before),
-        "install": f"{median(seconds):.1f} s",
-        "import after NumPy": f"{median(times):.0f} ms",
-    }
+        _run(*command, self.name)
+        self.installs.append(time.perf_counter() - start)
+        self.on_disk = _bytes(site) - before
+
+    def load(self) -> None:
+        """Import it once more."""
+        self.imports.append(import_times(self.module, self.python)[1])
+
+    def row(self) -> list[str]:
+        """Of the table: sizes, and medians with the minima in brackets; the first import made the bytecode."""
+        sizes = {path.name: path.stat().st_size for path in self.wheels.iterdir() if not path.name.startswith("numpy-")}
+        prefix = self.name.lower().replace("-", "_") + "_"
+        (own,) = [file for file in sizes if file.lower().replace("-", "_").startswith(prefix)]
+        times = self.imports[1:]
+        return [
+            " ".join(own.split("-")[:2]),
+            _megabytes(sizes[own]),
+            _megabytes(sum(sizes.values())),
+            _megabytes(self.on_disk),
+            f"{median(self.installs):.1f} s ({min(self.installs):.1f})",
+            f"{median(times):.0f} ms ({min(times):.0f})",
+        ]
+
+
+def compare(requirements: list[str], folder: Path) -> list[list[str]]:
+    """The rows of several packages, installed and imported in turns."""
+    packages = [Footprint(requirement, folder / str(i)) for i, requirement in enumerate(requirements)]
+    for _ in range(INSTALLS):
+        for package in packages:
+            package.install()
+    for _ in range(1 + ROUNDS):
+        for package in packages:
+            package.load()
+    return [package.row() for package in packages]
 
 
 def _run(*command: str) -> None:
@@ -85,13 +113,15 @@ def _megabytes(size: int) -> str:
 def main() -> None:
     """Print both medians; or, of the packages asked for, a table."""
     if len(sys.argv) > 1:
+        with TemporaryDirectory() as folder:
+            rows = compare(sys.argv[1:], Path(folder))
         print("| package | wheel | with all it needs | on the disk | install | import after NumPy |")
         print("|---|--:|--:|--:|--:|--:|")
-        for requirement in sys.argv[1:]:
-            with TemporaryDirectory() as folder:
-                print("| " + " | ".join(footprint(requirement, Path(folder)).values()) + " |", flush=True)
+        for row in rows:
+            print("| " + " | ".join(row) + " |")
         known = machine()
-        print(f"\n{known['cpus']} cores of {known['processor']}, Python {known['python']}, {known['date']}.")
+        print("\nMedians, minima in brackets; installed and imported in turns.", end=" ")
+        print(f"{known['cpus']} cores of {known['processor']}, Python {known['python']}, {known['date']}.")
         return
     import_times()
     numpy, ours = zip(*[import_times() for _ in range(ROUNDS)], strict=True)

@@ -91,7 +91,7 @@ def test_evaluate_on_another_data_set(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains(tmp_path: Path, model: str) -> None:
-    """On few images, the test set's too: twins take a hundred times as long."""
+    """On few images, the test set's too: twins are slow."""
     data = data_folder(tmp_path / "few", *make_digits(96, seed=1))
     quick = ["--data", str(data), "--validation", "32", "--epochs", "1", "--batch-size", "32"]
     assert main(["train", "--model", model, *quick, "--runs", str(tmp_path / "runs")]) == 0

@@ -11,7 +11,7 @@ from harness import LAYOUTS, run
 import fastscratch as fs
 
 torch: Any = None
-with suppress(ImportError):
+with suppress(ModuleNotFoundError):
     import torch
 pytestmark = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
 
